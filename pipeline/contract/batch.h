@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "pipeline/contract/item.h"
+
+namespace millrace::pipeline {
+
+/// Rows laid one after the other; nothing is padded.
+///
+/// Row r owns ids[row_begin[r] .. row_begin[r + 1]). `type_ids` is empty (all zero) or as long as `ids`.
+struct Batch {
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> type_ids;
+  std::vector<std::int32_t> row_begin;  // rows + 1 entries, first 0, last ids.size()
+  std::vector<Wanted> wanted;           // per row
+
+  std::size_t rows() const { return wanted.size(); }
+
+  std::size_t tokens() const { return ids.size(); }
+};
+
+/// Lays items end to end, in the order given. Type ids are kept only if some item has them.
+Batch pack(std::span<const Item* const> items);
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// What a task will read of a row: the model computes nothing else.
+enum class Wanted : std::uint8_t {
+  head,    // the outputs of the classification head: one row of num_labels
+  hidden,  // the last hidden state of every token: [tokens, width]
+  mean,    // the mean of the hidden states of all tokens: one row of width
+  first,   // the hidden state of the first token: one row of width
+};
+
+/// One row for the model: its ids and channels, what is wanted of it, what it costs.
+struct Item {
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> type_ids;  // empty or as long as ids
+  Wanted wanted = Wanted::head;
+
+  /// Tokens: what a batch is budgeted in.
+  std::size_t cost() const { return ids.size(); }
+};
+
+}  // namespace millrace::pipeline

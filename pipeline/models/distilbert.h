@@ -1,0 +1,12 @@
+#pragma once
+
+#include "pipeline/models/table.h"
+
+namespace millrace::pipeline {
+
+/// DistilBertModel and DistilBertForSequenceClassification: BERT's encoder without token types and
+/// pooler; the head reads the first token through a dense layer and ReLU. Source: transformers 4.57
+/// modeling_distilbert.py.
+Architecture distilbert();
+
+}  // namespace millrace::pipeline

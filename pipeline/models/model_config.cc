@@ -1,0 +1,102 @@
+#include "pipeline/models/model_config.h"
+
+#include <charconv>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace millrace::pipeline {
+namespace {
+
+constexpr std::int64_t kLargestSize = std::int64_t{1} << 24;
+constexpr std::int64_t kLabelsByDefault = 2;
+
+std::optional<std::int64_t> id_of(const std::string& key) {
+  std::int64_t id = 0;
+  const auto [end, failure] = std::from_chars(key.data(), key.data() + key.size(), id);
+  if (failure != std::errc() || end != key.data() + key.size()) return std::nullopt;
+  return id;
+}
+
+}  // namespace
+
+const Json* ModelConfig::find(const char* key) const {
+  if (!json_.is_object()) return nullptr;
+  const auto found = json_.find(key);
+  return found == json_.end() || found->is_null() ? nullptr : &*found;
+}
+
+void ModelConfig::complain(std::string message) {
+  errors_.push_back(error(Errc::invalid_input, "BAD_MODEL_CONFIG", std::move(message)));
+}
+
+void ModelConfig::refuse(std::string message) {
+  errors_.push_back(error(Errc::unsupported, "UNSUPPORTED_MODEL", std::move(message)));
+}
+
+std::int64_t ModelConfig::size(const char* key) {
+  const std::size_t complaints = errors_.size();
+  const std::int64_t value = size_or(key, 0);
+  if (value == 0 && errors_.size() == complaints) {
+    complain(fmt::format("config.json: expected a positive number at {}", key));
+  }
+  return value;
+}
+
+std::int64_t ModelConfig::size_or(const char* key, std::int64_t absent) {
+  const Json* value = find(key);
+  if (value == nullptr) return absent;
+  const bool fits = value->is_number_integer() && value->get<double>() >= 0 &&
+                    value->get<double>() <= static_cast<double>(kLargestSize);
+  if (!fits) {
+    complain(fmt::format("config.json: expected a number of 0 to {} at {}", kLargestSize, key));
+    return 0;
+  }
+  return value->get<std::int64_t>();
+}
+
+double ModelConfig::number_or(const char* key, double absent) const {
+  const Json* value = find(key);
+  return value != nullptr && value->is_number() ? value->get<double>() : absent;
+}
+
+std::string ModelConfig::text_or(const char* key, std::string absent) const {
+  const Json* value = find(key);
+  return value != nullptr && value->is_string() ? value->get<std::string>() : std::move(absent);
+}
+
+bool ModelConfig::flag_or(const char* key, bool absent) const {
+  const Json* value = find(key);
+  return value != nullptr && value->is_boolean() ? value->get<bool>() : absent;
+}
+
+std::vector<std::string> ModelConfig::labels() {
+  std::vector<std::string> labels;
+  const Json* stored = find("id2label");
+  if (stored == nullptr) {
+    const std::int64_t count = size_or("num_labels", kLabelsByDefault);
+    for (std::int64_t id = 0; id < count; ++id) labels.push_back(fmt::format("LABEL_{}", id));
+    return labels;
+  }
+  std::map<std::int64_t, std::string> by_id;
+  if (stored->is_object()) {
+    for (const auto& [key, label] : stored->items()) {
+      const auto id = id_of(key);
+      if (id && label.is_string()) by_id.emplace(*id, label.get<std::string>());
+    }
+  }
+  const bool whole = stored->is_object() && !by_id.empty() && by_id.size() == stored->size() &&
+                     by_id.begin()->first == 0 &&
+                     by_id.rbegin()->first == static_cast<std::int64_t>(by_id.size()) - 1;
+  if (!whole) {
+    complain("config.json: expected id2label to name the labels 0, 1, … without a gap");
+    return labels;
+  }
+  for (auto& [id, label] : by_id) labels.push_back(std::move(label));
+  return labels;
+}
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "config/base/json.h"
+#include "config/base/result.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// Reads numbers and texts of config.json and keeps everything that is wrong with it. Confined to
+/// one thread.
+class ModelConfig {
+ public:
+  explicit ModelConfig(const Json& json) : json_(json) {}
+
+  /// Reads a size of 1 … 16,777,216, which no model exceeds and no product of two overflows.
+  std::int64_t size(const char* key);
+
+  /// Reads a size that may be absent or 0.
+  std::int64_t size_or(const char* key, std::int64_t absent);
+
+  double number_or(const char* key, double absent) const;
+  std::string text_or(const char* key, std::string absent) const;
+  bool flag_or(const char* key, bool absent) const;
+
+  /// Returns id2label in the order of the ids, which must be 0 … n − 1; without it LABEL_0 … for
+  /// num_labels (default 2).
+  std::vector<std::string> labels();
+
+  /// Keeps a complaint: BAD_MODEL_CONFIG (invalid_input) or UNSUPPORTED_MODEL (unsupported).
+  void complain(std::string message);
+  void refuse(std::string message);
+
+  const std::vector<Error>& errors() const { return errors_; }
+
+ private:
+  const Json* find(const char* key) const;
+
+  const Json& json_;
+  std::vector<Error> errors_;
+};
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "config/base/json.h"
+#include "pipeline/contract/model.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipeline {
+
+enum class HeadKind : std::uint8_t { none, sequence_classification };
+
+/// A resolved wish: which weights, with which head, where.
+struct ModelRequest {
+  std::filesystem::path folder;
+  std::shared_ptr<const Json> config;  // config.json
+  HeadKind head = HeadKind::none;
+  std::string device = "cpu";     // "cpu" or "cuda:N": resolved, present
+  std::string dtype = "float32";  // resolved
+  std::string revision;           // declared by the user; empty: none
+};
+
+/// A model, or everything that is wrong with its files.
+struct BuiltModel {
+  std::shared_ptr<const Model> model;  // null if there are errors
+  std::vector<Error> errors;
+};
+
+/// Says which model_type and heads a file can build, and how.
+struct Architecture {
+  std::string_view model_type;  // config.json's model_type
+  std::string_view sentence;
+  bool (*supports)(HeadKind head);
+  BuiltModel (*build)(const ModelRequest& request);
+};
+
+std::span<const Architecture> architectures();
+
+}  // namespace millrace::pipeline

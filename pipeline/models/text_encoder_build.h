@@ -1,0 +1,55 @@
+#pragma once
+
+#include "pipeline/models/model_config.h"
+#include "pipeline/models/table.h"
+#include "pipeline/nn/activation.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace millrace::pipeline {
+
+/// Where an architecture keeps the weights of a post-norm encoder; parts of names without `.weight`
+/// and `.bias`.
+struct EncoderNames {
+  std::string_view prefix;  // "bert."
+  std::string_view layer;   // "encoder.layer.", before the number
+  std::string_view query;   // "attention.self.query", after the number
+  std::string_view key;
+  std::string_view value;
+  std::string_view output;
+  std::string_view attention_norm;
+  std::string_view up;
+  std::string_view down;
+  std::string_view output_norm;
+  std::string_view head_dense;  // reads the first token, before the classifier
+  bool head_dense_in_base;      // whether it stands under the prefix
+};
+
+/// The numbers of config.json under one set of names.
+struct EncoderShape {
+  std::int64_t width = 0;
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;
+  std::int64_t intermediate = 0;
+  std::int64_t vocabulary = 0;
+  std::int64_t positions = 0;
+  std::int64_t types = 0;  // 0: the model knows none
+  double eps = 1e-12;
+  std::string activation;  // of the feed-forward part, by its name in transformers
+};
+
+/// Loads an encoder: checks the configuration, takes every weight, prepares the layers.
+///
+/// head_activation: between head_dense and the classifier. Complaints of `config` come back with
+/// all others, and so does every weight that is missing or misshapen. Weights that nobody reads are
+/// noted in the log.
+BuiltModel build_text_encoder(const ModelRequest& request,
+                              std::string_view architecture,
+                              const EncoderNames& names,
+                              EncoderShape shape,
+                              ModelConfig& config,
+                              Activation head_activation);
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "pipeline/nn/layer_norm.h"
+
+#include <cstdint>
+#include <span>
+
+#include <ATen/core/TensorBody.h>
+
+namespace millrace::pipeline {
+
+/// The input layer of BERT-like encoders: word, position and (if the model has them) type, summed
+/// and normalised.
+struct Embedding {
+  at::Tensor words;      // [vocabulary, width]
+  at::Tensor positions;  // [positions, width]
+  at::Tensor types;      // [types, width]; undefined: the model knows no types
+  LayerNorm norm;
+
+  /// ids: one per token, rows laid end to end; type_ids: empty (all zero) or one per token;
+  /// row_begin: rows + 1 offsets. Positions count from 0 in every row. All ids must be within their
+  /// tables. Returns [tokens, width].
+  at::Tensor run(std::span<const std::int32_t> ids,
+                 std::span<const std::int32_t> type_ids,
+                 std::span<const std::int32_t> row_begin) const;
+};
+
+/// Copies integers to a device as an index tensor: [values].
+at::Tensor index_tensor(std::span<const std::int32_t> values, at::Device device);
+
+}  // namespace millrace::pipeline

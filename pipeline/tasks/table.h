@@ -1,0 +1,54 @@
+#pragma once
+
+#include "config/base/json.h"
+#include "pipeline/contract/model.h"
+#include "pipeline/contract/task.h"
+#include "pipeline/tasks/parameters.h"
+#include "pipeline/tasks/text_encoding.h"
+#include "pipeline/text/tokenizer.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// What a task is made of.
+struct TaskRequest {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  ModelFacts facts;
+  std::shared_ptr<const Json> config;      // config.json
+  std::shared_ptr<const Json> parameters;  // an object; null: none
+  TextRules rules;
+};
+
+/// A task, or everything that is wrong with its parameters.
+struct MadeTask {
+  std::unique_ptr<const Task> task;  // null if there are errors
+  std::vector<Error> errors;
+};
+
+/// One task: its name, and how it is made. A new task is a file of its own and a row of the table.
+struct TaskEntry {
+  std::string_view name;
+  std::string_view sentence;
+  bool needs_head = false;  // it reads the outputs of a classification head
+  std::vector<Parameter> (*parameters)();
+  MadeTask (*make)(const TaskRequest& request);
+};
+
+std::span<const TaskEntry> tasks();
+
+/// Returns nullptr for a name that is not in the table. Names that transformers takes for the same
+/// task are found, too.
+const TaskEntry* find_task(std::string_view name);
+
+/// What can be said about parameters without a model. Returns BAD_PARAMETER and UNKNOWN_PARAMETER.
+/// tokenizer: null if there is none; then nothing is said about what only it knows.
+std::vector<Error> check_parameters(const TaskEntry& task,
+                                    const Json& parameters,
+                                    std::shared_ptr<const Tokenizer> tokenizer);
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "pipeline/contract/item.h"
+#include "pipeline/contract/task.h"
+#include "pipeline/tasks/parameters.h"
+#include "pipeline/tasks/text_input.h"
+#include "pipeline/text/tokenizer.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// The arguments of a tokenizer's call that tasks pass on, with their names in transformers.
+std::span<const Parameter> tokenizer_parameters();
+
+/// What a stage says about texts beside the parameters of its call.
+struct TextRules {
+  std::size_t max_positions = 0;  // tokens the model can index; 0: no limit
+  bool knows_types = true;        // the model has token types
+  bool refuse_long = false;       // `truncation: error`: a text that is too long is not cut
+  bool plain_specials = false;    // `special_tokens: plain`
+};
+
+/// A text as the model reads it.
+struct EncodedText {
+  Item item;
+  bool cut = false;             // something was cut
+  bool cut_by_default = false;  // and nobody had asked for that
+};
+
+/// Encodes the texts of a task: the parameters of the call, then the limit of the model.
+///
+/// Truncation by parameters is that of transformers 4.57. What is still longer than the model has
+/// positions is cut by default, or refused: TOO_LONG. An explicit `truncation: false` refuses it,
+/// too: transformers fails there.
+class TextEncoding {
+ public:
+  /// reader: holds the parameters. Problems are added to its errors.
+  TextEncoding(std::shared_ptr<const Tokenizer> tokenizer,
+               TextRules rules,
+               ParameterReader& reader);
+
+  /// Errors (invalid_input): those of Tokenizer, TOO_LONG.
+  Result<EncodedText> encode(const TextInput& input) const;
+
+ private:
+  void read_truncation(ParameterReader& reader);
+
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  TextRules rules_;
+  EncodeOptions options_;
+  bool never_cut_ = false;
+  bool with_types_ = true;
+};
+
+/// What a task over texts remembers of a record: one entry for each text.
+struct TextState final : TaskState {
+  bool is_list = false;  // the record held a list, so its result is a list, too
+  std::vector<bool> cut_by_default;
+};
+
+/// Turns a record into one row for each of its texts.
+///
+/// Errors (invalid_input): those of read_texts() and TextEncoding::encode().
+Result<Prepared> prepare_texts(const TextEncoding& encoding,
+                               const Json& input,
+                               Pairs pairs,
+                               Wanted wanted);
+
+/// Makes one result for each text with `result_of`, and a list of them if the record held a list.
+/// The first error wins.
+Result<Json> finish_texts(
+    const Prepared& prepared,
+    std::span<const RowView> rows,
+    const std::function<Result<Json>(const RowView& row, bool cut_by_default)>& result_of);
+
+}  // namespace millrace::pipeline

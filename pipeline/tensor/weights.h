@@ -1,0 +1,69 @@
+#pragma once
+
+#include "config/base/result.h"
+#include "pipeline/tensor/checkpoint.h"
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ATen/core/TensorBody.h>
+
+namespace millrace::pipeline {
+
+/// Returns the scalar type of "float32", "bfloat16" or "float16"; anything else is our bug.
+at::ScalarType scalar_type(std::string_view dtype);
+
+/// Hands a builder the tensors it names, and remembers everything that does not fit.
+///
+/// Confined to one thread. Tensors that need no conversion are views of the mapped file and keep it
+/// mapped.
+class Weights {
+ public:
+  /// `checkpoint` is read while tensors are taken; `device` and `dtype` are resolved.
+  Weights(const Checkpoint& checkpoint, std::string_view device, std::string_view dtype);
+
+  /// Sets the prefix of the base model ("bert."). A checkpoint that was saved without it is
+  /// recognised.
+  void use_prefix(std::string prefix);
+
+  /// Takes a floating tensor of the base model: with the prefix, without it, or under its old name
+  /// (`LayerNorm.gamma/beta`).
+  ///
+  /// shape: what it must have. Returns it in the wanted dtype on the wanted device; an undefined
+  /// tensor, and an error kept, if it is missing or misshapen.
+  at::Tensor base(const std::string& name, const std::vector<std::int64_t>& shape);
+
+  /// The same for a tensor outside the base model ("classifier.weight").
+  at::Tensor head(const std::string& name, const std::vector<std::int64_t>& shape);
+
+  /// Says that a tensor is in the base model, whatever its shape.
+  bool has_base(const std::string& name) const;
+
+  /// WEIGHT_MISSING, WEIGHT_SHAPE, WEIGHT_DTYPE (invalid_input): all that was found so far.
+  const std::vector<Error>& errors() const { return errors_; }
+
+  /// Names of the tensors that nobody took and that are no known ballast (position_ids, masks).
+  std::vector<std::string> unexpected() const;
+
+  /// Gives the resident pages of a taken tensor back, after it was copied into another form.
+  void release(const at::Tensor& tensor) const;
+
+ private:
+  const Checkpoint::Entry* find_base(const std::string& name) const;
+  at::Tensor take(const Checkpoint::Entry* entry,
+                  const std::string& shown,
+                  const std::vector<std::int64_t>& shape);
+
+  const Checkpoint& checkpoint_;
+  std::string device_;
+  at::ScalarType dtype_;
+  std::string prefix_;
+  bool has_prefix_ = false;
+  std::set<std::string> taken_;
+  std::vector<Error> errors_;
+};
+
+}  // namespace millrace::pipeline

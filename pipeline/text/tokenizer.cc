@@ -1,0 +1,280 @@
+#include "pipeline/text/tokenizer.h"
+
+#include "config/base/limits.h"
+#include "config/base/utf8.h"
+#include "pipeline/text/added_tokens.h"
+#include "pipeline/text/normalizer.h"
+#include "pipeline/text/pre_tokenizer.h"
+#include "pipeline/text/template.h"
+#include "pipeline/text/tokenizer_config.h"
+#include "pipeline/text/tokenizer_json.h"
+#include "pipeline/text/tokenizer_parts.h"
+#include "pipeline/text/truncation.h"
+#include "pipeline/text/wordpiece.h"
+
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+// The way of a text, as tokenizers 0.22.2 goes it:
+//
+//   "Caf\u00e9 [MASK]!"
+//   added tokens of the raw text   "Caf\u00e9 " | [MASK] | "!"
+//   normalizer, piece by piece     "cafe "                        each byte knows its code point of
+//   the given text added tokens, normalised       (those with normalized: true) words "cafe"
+//   WordPiece                      ca ##fe                        longest first, or the whole word
+//   is [UNK] truncation, template           [CLS] ca ##fe [MASK] ! [SEP]
+
+namespace millrace::pipeline {
+namespace {
+
+// No record is larger.
+constexpr std::size_t kMaxBytes = config::kMaxRecordValueBytes;
+
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+// What a thread keeps between calls; one huge text must not hold its memory for ever.
+constexpr std::size_t kMaxKeptBytes = 4 * config::kMiB;
+
+/// Memory that calls of one thread use again.
+struct Scratch {
+  Normalized normalized;
+  std::vector<Stretch> raw_stretches;
+  std::vector<Stretch> stretches;
+  Tokens first;
+  Tokens second;
+};
+
+/// Lends the calling thread its memory for one call.
+class Lent {
+ public:
+  Lent() = default;
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+
+  ~Lent() {
+    if (mine().normalized.bytes.size() > kMaxKeptBytes) mine() = {};
+  }
+
+  Scratch& operator*() const { return mine(); }
+
+ private:
+  static Scratch& mine() {
+    thread_local Scratch memory;
+    return memory;
+  }
+};
+
+}  // namespace
+
+/// One text on its way. Lives for one call.
+class Tokenizer::Parts::Run {
+ public:
+  /// May stop once there are more than `limit` tokens.
+  Run(const Parts& parts,
+      const EncodeOptions& options,
+      std::size_t limit,
+      Scratch& memory,
+      Tokens& out)
+      : parts_(parts),
+        added_(options.parse_special ? parts.all_added : parts.plain_added),
+        track_(options.want_offsets),
+        limit_(limit),
+        memory_(memory),
+        out_(out) {}
+
+  void take(std::string_view text) {
+    out_.clear();
+    memory_.raw_stretches.clear();
+    added_.raw.split(text, memory_.raw_stretches);
+    for (const Stretch& stretch : memory_.raw_stretches) {
+      if (full()) return;
+      const std::string_view piece = text.substr(stretch.begin, stretch.end - stretch.begin);
+      const std::uint32_t first = track_ ? code_points_before(text, stretch.begin) : 0;
+      if (stretch.id < 0) {
+        normalized_piece(piece, first);
+      } else if (track_) {
+        add_whole_word(
+            stretch.id,
+            {first, first + static_cast<std::uint32_t>(config::count_code_points(piece))});
+      } else {
+        out_.ids.push_back(stretch.id);
+      }
+    }
+  }
+
+ private:
+  bool full() const { return out_.ids.size() > limit_; }
+
+  std::uint32_t code_points_before(std::string_view text, std::size_t byte) {
+    // White space that two added tokens claim can make a stretch begin before the end of the last
+    // one.
+    if (byte < counted_bytes_) counted_bytes_ = counted_ = 0;
+    counted_ += config::count_code_points(text.substr(counted_bytes_, byte - counted_bytes_));
+    counted_bytes_ = byte;
+    return static_cast<std::uint32_t>(counted_);
+  }
+
+  void normalized_piece(std::string_view piece, std::uint32_t first) {
+    parts_.normalizer.normalize(
+        piece, first, track_ ? Origins::track : Origins::skip, memory_.normalized);
+    const std::size_t size = memory_.normalized.size;
+    if (added_.normalized.empty()) return words(0, size);
+    memory_.stretches.clear();
+    added_.normalized.split(memory_.normalized.view(), memory_.stretches);
+    for (const Stretch& stretch : memory_.stretches) {
+      if (stretch.id < 0) {
+        words(stretch.begin, stretch.end);
+      } else {
+        add_whole_word(stretch.id, track_ ? origin(stretch.begin, stretch.end) : Offset{});
+      }
+    }
+  }
+
+  /// Cuts bytes begin … end of the normalised text into words and pieces.
+  void words(std::size_t begin, std::size_t end) {
+    const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
+    parts_.pre_tokenizer.split(text, [&](std::size_t word_begin, std::size_t word_end) {
+      add_word(text.substr(word_begin, word_end - word_begin), begin + word_begin);
+      return !full();
+    });
+  }
+
+  void add_word(std::string_view word, std::size_t at) {
+    const std::size_t before = out_.ids.size();
+    const bool known =
+        parts_.model.cut(word, [&](std::int32_t id, std::size_t begin, std::size_t end) {
+          out_.ids.push_back(id);
+          if (track_) out_.offsets.push_back(origin(at + begin, at + end));
+        });
+    if (!known) {
+      out_.ids.resize(before);
+      out_.ids.push_back(parts_.model.unknown_id());
+      if (track_) {
+        out_.offsets.resize(before);
+        out_.offsets.push_back(origin(at, at + word.size()));
+      }
+    }
+    if (track_) out_.words.resize(out_.ids.size(), word_);
+    ++word_;
+  }
+
+  void add_whole_word(std::int32_t id, Offset offset) {
+    out_.ids.push_back(id);
+    if (track_) {
+      out_.offsets.push_back(offset);
+      out_.words.push_back(word_);
+    }
+    ++word_;
+  }
+
+  Offset origin(std::size_t begin, std::size_t end) const {
+    const std::vector<std::uint32_t>& of = memory_.normalized.origin;
+    return {of[begin], of[end - 1] + 1};
+  }
+
+  const Parts& parts_;
+  const Finders& added_;
+  bool track_;
+  std::size_t limit_;
+  Scratch& memory_;
+  Tokens& out_;
+  std::int32_t word_ = 0;
+  std::size_t counted_bytes_ = 0;
+  std::size_t counted_ = 0;
+};
+
+Tokenizer::Tokenizer(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+
+Tokenizer::~Tokenizer() = default;
+
+namespace {
+
+Result<void> check_text(std::string_view text) {
+  if (text.size() > kMaxBytes) {
+    return error(
+        Errc::invalid_input,
+        "TOO_LARGE",
+        fmt::format(
+            "text: expected at most {} bytes, found {}; send it in parts", kMaxBytes, text.size()));
+  }
+  if (const auto at = config::invalid_utf8_at(text)) {
+    return error(
+        Errc::invalid_input,
+        "BAD_UTF8",
+        fmt::format("text: expected UTF-8, found an invalid byte at offset {}; encode it as UTF-8",
+                    *at));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Encoding> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
+  if (auto checked = check_text(text); !checked) return std::move(checked).error();
+  const Lent lent;
+  Scratch& memory = *lent;
+  const std::size_t specials = options.add_special_tokens ? parts_->post.special_tokens(false) : 0;
+  const Truncation truncation = options.truncation.value_or(Truncation{});
+  // Tokens that are dropped anyway need not be found.
+  const bool may_stop = !options.want_overflow && truncation.side == Truncation::Side::right &&
+                        truncation.max_length > specials;
+  const std::size_t limit = may_stop ? truncation.max_length - specials : kNoLimit;
+  Parts::Run(*parts_, options, limit, memory, memory.first).take(text);
+  auto windows = truncate(memory.first.ids.size(), std::nullopt, specials, truncation);
+  if (!windows) return std::move(windows).error();
+  return parts_->post.apply(memory.first, nullptr, *windows, options);
+}
+
+Result<Encoding> Tokenizer::encode_pair(std::string_view first,
+                                        std::string_view second,
+                                        const EncodeOptions& options) const {
+  if (auto checked = check_text(first); !checked) return std::move(checked).error();
+  if (auto checked = check_text(second); !checked) return std::move(checked).error();
+  const Lent lent;
+  Scratch& memory = *lent;
+  const std::size_t specials = options.add_special_tokens ? parts_->post.special_tokens(true) : 0;
+  Parts::Run(*parts_, options, kNoLimit, memory, memory.first).take(first);
+  Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(second);
+  const Truncation truncation = options.truncation.value_or(Truncation{});
+  auto windows = truncate(memory.first.ids.size(), memory.second.ids.size(), specials, truncation);
+  if (!windows) return std::move(windows).error();
+  return parts_->post.apply(memory.first, &memory.second, *windows, options);
+}
+
+std::size_t Tokenizer::vocab_size() const { return parts_->tokens.size(); }
+
+std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
+  return parts_->id_of(token);
+}
+
+std::string_view Tokenizer::id_to_token(std::int32_t id) const {
+  if (id < 0 || static_cast<std::size_t>(id) >= parts_->tokens.size()) return {};
+  return parts_->tokens[static_cast<std::size_t>(id)];
+}
+
+std::size_t Tokenizer::special_tokens(bool pair) const { return parts_->post.special_tokens(pair); }
+
+std::size_t Tokenizer::model_max_length() const { return parts_->config.model_max_length; }
+
+Truncation::Side Tokenizer::truncation_side() const {
+  return parts_->config.truncates_left.value_or(false) ? Truncation::Side::left
+                                                       : Truncation::Side::right;
+}
+
+bool Tokenizer::pads_left() const { return parts_->config.pads_left.value_or(false); }
+
+bool Tokenizer::wants_type_ids() const { return parts_->config.wants_type_ids; }
+
+std::optional<std::int32_t> Tokenizer::cls_id() const { return parts_->special_id("cls_token"); }
+
+std::optional<std::int32_t> Tokenizer::sep_id() const { return parts_->special_id("sep_token"); }
+
+std::optional<std::int32_t> Tokenizer::pad_id() const { return parts_->special_id("pad_token"); }
+
+std::optional<std::int32_t> Tokenizer::unk_id() const { return parts_->special_id("unk_token"); }
+
+std::optional<std::int32_t> Tokenizer::mask_id() const { return parts_->special_id("mask_token"); }
+
+}  // namespace millrace::pipeline

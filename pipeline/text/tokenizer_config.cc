@@ -1,0 +1,242 @@
+#include "pipeline/text/tokenizer_config.h"
+
+#include "pipeline/text/json_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace millrace::pipeline {
+namespace {
+
+// The order in which transformers adds them.
+constexpr auto kSpecialNames = std::to_array<std::string_view>(
+    {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"});
+
+/// Classes whose fast form takes lower case, accents and CJK from the settings. Source:
+/// transformers 4.57, models/*/tokenization_*_fast.py.
+constexpr auto kBertFamily = std::to_array<std::string_view>({"BertTokenizer",
+                                                              "ConvBertTokenizer",
+                                                              "DistilBertTokenizer",
+                                                              "ElectraTokenizer",
+                                                              "LayoutLMTokenizer",
+                                                              "LxmertTokenizer",
+                                                              "MobileBertTokenizer",
+                                                              "SqueezeBertTokenizer"});
+
+struct ModelType {
+  std::string_view model_type;
+  std::string_view tokenizer_class;
+};
+
+/// Source: transformers 4.57, models/auto/tokenization_auto.py.
+constexpr auto kModelTypes = std::to_array<ModelType>({{"bert", "BertTokenizer"},
+                                                       {"distilbert", "DistilBertTokenizer"},
+                                                       {"convbert", "ConvBertTokenizer"},
+                                                       {"electra", "ElectraTokenizer"},
+                                                       {"ernie", "BertTokenizer"},
+                                                       {"layoutlm", "LayoutLMTokenizer"},
+                                                       {"lxmert", "LxmertTokenizer"},
+                                                       {"megatron-bert", "BertTokenizer"},
+                                                       {"mobilebert", "MobileBertTokenizer"},
+                                                       {"nezha", "BertTokenizer"},
+                                                       {"squeezebert", "SqueezeBertTokenizer"},
+                                                       {"vilt", "BertTokenizer"},
+                                                       {"visual_bert", "BertTokenizer"}});
+
+// transformers takes anything above as "no limit".
+constexpr double kUnlimited = 1e20;
+
+std::string without_fast(std::string name) {
+  constexpr std::string_view kFast = "Fast";
+  if (name.ends_with(kFast)) name.resize(name.size() - kFast.size());
+  return name;
+}
+
+AddedToken read_added(JsonReader& in, const Place& place, bool special) {
+  const bool is_special = special || in.flag(in.child(place, "special"), false);
+  return {.content = in.text(in.child(place, "content")),
+          .single_word = in.flag(in.child(place, "single_word"), false),
+          .lstrip = in.flag(in.child(place, "lstrip"), false),
+          .rstrip = in.flag(in.child(place, "rstrip"), false),
+          .normalized = in.flag(in.child(place, "normalized"), !is_special),
+          .special = is_special};
+}
+
+SpecialToken read_special(JsonReader& in, const Place& place) {
+  if (!place || !place.json->is_object()) return {in.text(place), std::nullopt};
+  const AddedToken token = read_added(in, place, true);
+  return {token.content, token};
+}
+
+void read_special_tokens(JsonReader& in, const Place& root, TokenizerConfig& config) {
+  for (const std::string_view name : kSpecialNames) {
+    const Place place = in.child(root, std::string(name));
+    if (place) config.special[std::string(name)] = read_special(in, place);
+  }
+  const auto add_all = [&](const Place& place) {
+    for (const auto& [key, value] : place.json->items()) {
+      config.additional.push_back(read_special(in, {&value, place.pointer + "/" + key}));
+    }
+  };
+  const Place additional = in.child(root, "additional_special_tokens");
+  if (additional && in.array(additional)) add_all(additional);
+  const Place extra = in.child(root, "extra_special_tokens");
+  if (extra && (extra.json->is_array() || in.object(extra))) add_all(extra);
+}
+
+void read_added_decoder(JsonReader& in, const Place& place, TokenizerConfig& config) {
+  if (!in.object(place)) return;
+  for (const auto& [key, value] : place.json->items()) {
+    const Place token = in.child(place, key);
+    std::int32_t id = -1;
+    const auto [end, failure] = std::from_chars(key.data(), key.data() + key.size(), id);
+    if (failure != std::errc{} || end != key.data() + key.size() || id < 0) {
+      return in.bad(token.pointer, "an id as key", "other text");
+    }
+    if (in.object(token)) config.added[id] = read_added(in, token, false);
+  }
+}
+
+std::size_t read_max_length(JsonReader& in, const Place& place) {
+  constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+  if (!place) return kNoLimit;
+  if (!place.json->is_number()) {
+    in.bad(place.pointer, "a number", place.json->type_name());
+    return kNoLimit;
+  }
+  const double length = place.json->get<double>();
+  if (length > kUnlimited) return kNoLimit;
+  if (length < 1 || std::floor(length) != length) {
+    in.bad(place.pointer, "a whole number above 0", fmt::format("{}", length));
+    return kNoLimit;
+  }
+  return length >= 1e18 ? kNoLimit : static_cast<std::size_t>(length);
+}
+
+std::optional<bool> read_side(JsonReader& in, const Place& place) {
+  const auto side = in.optional_text(place);
+  if (!side) return std::nullopt;
+  if (*side != "left" && *side != "right") in.bad(place.pointer, "left or right", *side);
+  return *side == "left";
+}
+
+std::string class_of(JsonReader& in, const Place& config, const Place& model) {
+  if (auto name = in.optional_text(in.child(config, "tokenizer_class")))
+    return without_fast(*std::move(name));
+  if (auto name = in.optional_text(in.child(model, "tokenizer_class")))
+    return without_fast(*std::move(name));
+  const std::string type = in.optional_text(in.child(model, "model_type")).value_or("");
+  const auto row = std::find_if(kModelTypes.begin(),
+                                kModelTypes.end(),
+                                [&](const ModelType& known) { return known.model_type == type; });
+  return row != kModelTypes.end() ? std::string(row->tokenizer_class) : "PreTrainedTokenizer";
+}
+
+void apply_class(const std::string& name, TokenizerConfig& config) {
+  config.bert_family = std::find(kBertFamily.begin(), kBertFamily.end(), name) != kBertFamily.end();
+  config.wants_type_ids = name != "DistilBertTokenizer";
+  if (!config.bert_family) return;
+  config.special = {{"unk_token", {"[UNK]", {}}},
+                    {"sep_token", {"[SEP]", {}}},
+                    {"pad_token", {"[PAD]", {}}},
+                    {"cls_token", {"[CLS]", {}}},
+                    {"mask_token", {"[MASK]", {}}}};
+}
+
+void read_input_names(JsonReader& in, const Place& place, TokenizerConfig& config) {
+  if (!place || !in.array(place)) return;
+  config.wants_type_ids =
+      std::find(place.json->begin(), place.json->end(), "token_type_ids") != place.json->end();
+}
+
+void read_settings(JsonReader& in, const Place& root, const Place& model, TokenizerConfig& config) {
+  apply_class(class_of(in, root, model), config);
+  read_input_names(in, in.child(root, "model_input_names"), config);
+  config.model_max_length = read_max_length(in, in.child(root, "model_max_length"));
+  config.truncates_left = read_side(in, in.child(root, "truncation_side"));
+  config.pads_left = read_side(in, in.child(root, "padding_side"));
+  config.do_lower_case = in.flag(in.child(root, "do_lower_case"), true);
+  config.strip_accents = in.optional_flag(in.child(root, "strip_accents"));
+  config.tokenize_chinese_chars = in.flag(in.child(root, "tokenize_chinese_chars"), true);
+  const Place plain = in.child(root, "split_special_tokens");
+  if (in.flag(plain, false)) in.unsupported(plain.pointer, "true", "false");
+}
+
+/// added_tokens.json: token to id.
+void read_added_tokens_file(JsonReader& in, const Place& root, TokenizerConfig& config) {
+  if (!in.object(root)) return;
+  const std::vector<SpecialToken> specials = config.all_special();
+  const auto is_special = [&](const std::string& content) {
+    return std::any_of(specials.begin(), specials.end(), [&](const SpecialToken& token) {
+      return token.content == content;
+    });
+  };
+  for (const auto& [content, id] : root.json->items()) {
+    const bool special = is_special(content);
+    const std::int32_t number = in.number({&id, "/" + content}, kMaxTokenId);
+    config.added[number] = {.content = content, .normalized = !special, .special = special};
+  }
+}
+
+Result<Json> parse(std::string_view text) {
+  if (text.empty()) return Json(nullptr);
+  return config::parse_json(text, config::JsonLimits::model_file());
+}
+
+}  // namespace
+
+std::optional<std::string> TokenizerConfig::token(std::string_view name) const {
+  const auto found = special.find(name);
+  return found != special.end() ? std::optional(found->second.content) : std::nullopt;
+}
+
+std::vector<SpecialToken> TokenizerConfig::all_special() const {
+  std::vector<SpecialToken> all;
+  for (const std::string_view name : kSpecialNames) {
+    if (const auto found = special.find(name); found != special.end()) all.push_back(found->second);
+  }
+  all.insert(all.end(), additional.begin(), additional.end());
+  return all;
+}
+
+Result<TokenizerConfig> read_tokenizer_config(const TokenizerConfigFiles& files) {
+  auto settings = parse(files.tokenizer_config);
+  if (!settings) return std::move(settings).error();
+  auto model = parse(files.model_config);
+  if (!model) return std::move(model).error();
+  auto special_map = parse(files.special_tokens_map);
+  if (!special_map) return std::move(special_map).error();
+  auto added = parse(files.added_tokens);
+  if (!added) return std::move(added).error();
+
+  TokenizerConfig config;
+  JsonReader in("tokenizer_config.json");
+  const Place root{&*settings, ""};
+  read_settings(in, root, {&*model, ""}, config);
+  read_special_tokens(in, root, config);
+  if (!in.ok()) return in.error();
+  // With added_tokens_decoder the older files are not looked at.
+  if (const Place decoder = in.child(root, "added_tokens_decoder")) {
+    read_added_decoder(in, decoder, config);
+    if (!in.ok()) return in.error();
+    return config;
+  }
+  if (!files.special_tokens_map.empty()) {
+    JsonReader map_in("special_tokens_map.json");
+    read_special_tokens(map_in, {&*special_map, ""}, config);
+    if (!map_in.ok()) return map_in.error();
+  }
+  if (!files.added_tokens.empty()) {
+    JsonReader added_in("added_tokens.json");
+    read_added_tokens_file(added_in, {&*added, ""}, config);
+    if (!added_in.ok()) return added_in.error();
+  }
+  return config;
+}
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "config/base/result.h"
+#include "pipeline/text/added_tokens.h"
+#include "pipeline/text/tokenizer_json.h"
+
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// A special token of the settings: a bare text, or with flags of its own.
+struct SpecialToken {
+  std::string content;
+  std::optional<AddedToken> flags;
+};
+
+/// What transformers makes of the settings beside tokenizer.json.
+struct TokenizerConfig {
+  /// A class of the BERT family: its constructor overrides the normalizer of tokenizer.json.
+  bool bert_family = false;
+  bool wants_type_ids = true;
+  std::size_t model_max_length = std::numeric_limits<std::size_t>::max();
+  std::optional<bool> truncates_left;
+  std::optional<bool> pads_left;
+
+  bool do_lower_case = true;
+  std::optional<bool> strip_accents;
+  bool tokenize_chinese_chars = true;
+
+  // By the names of transformers: unk_token, sep_token, …
+  std::map<std::string, SpecialToken, std::less<>> special;
+  std::vector<SpecialToken> additional;
+  /// Tokens to add to those of tokenizer.json, by the id they are noted under.
+  std::map<std::int32_t, AddedToken> added;
+
+  std::optional<std::string> token(std::string_view name) const;
+  /// All special tokens in transformers' order of addition.
+  std::vector<SpecialToken> all_special() const;
+};
+
+/// The texts of the files; empty where there is none.
+struct TokenizerConfigFiles {
+  std::string_view tokenizer_config;
+  std::string_view special_tokens_map;
+  std::string_view added_tokens;
+  std::string_view model_config;
+};
+
+/// Reads tokenizer_config.json and its neighbours as transformers 4.57 does
+/// (tokenization_utils_base.py, _from_pretrained).
+///
+/// Errors: BAD_JSON … of parse_json, BAD_TOKENIZER (invalid_input), UNSUPPORTED_TOKENIZER
+/// (unsupported).
+Result<TokenizerConfig> read_tokenizer_config(const TokenizerConfigFiles& files);
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "config/base/result.h"
+#include "pipeline/text/added_tokens.h"
+#include "pipeline/text/normalizer.h"
+#include "pipeline/text/pre_tokenizer.h"
+#include "pipeline/text/template.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// The highest id that a vocabulary may use: far above any model, low enough for a table over all
+/// ids.
+inline constexpr std::int32_t kMaxTokenId = (1 << 24) - 1;
+
+/// BertNormalizer as a file states it; strip_accents without a value follows lowercase.
+struct BertNormalizerSpec {
+  bool clean_text = true;
+  bool handle_chinese_chars = true;
+  std::optional<bool> strip_accents;
+  bool lowercase = true;
+
+  NormalizerOptions options() const {
+    return {clean_text, handle_chinese_chars, strip_accents.value_or(lowercase), lowercase};
+  }
+};
+
+/// What a tokenizer.json says.
+struct TokenizerSpec {
+  std::optional<BertNormalizerSpec> normalizer;
+  std::vector<PreTokenizer::Step> steps;
+
+  std::vector<std::pair<std::string, std::int32_t>> vocabulary;  // no token twice
+  std::string unknown_token = "[UNK]";
+  std::string prefix = "##";
+  std::size_t max_word_chars = 100;
+
+  std::vector<TemplatePiece> single;
+  std::vector<TemplatePiece> pair;
+
+  std::vector<AddedToken> added;
+
+  // State of the last call of whoever saved the file; the sides are defaults for
+  // tokenizer_config.json.
+  bool truncates_left = false;
+  bool pads_left = false;
+};
+
+/// Reads tokenizer.json. Every key is either understood or refused with its JSON Pointer.
+///
+/// Errors: BAD_JSON … of parse_json, BAD_TOKENIZER (invalid_input), UNSUPPORTED_TOKENIZER
+/// (unsupported).
+Result<TokenizerSpec> read_tokenizer_json(std::string_view text);
+
+/// Builds what transformers' BertConverter builds from a vocab.txt: one token a line, the line's
+/// number is the id.
+///
+/// cls, sep: the tokens of the template. Errors: BAD_UTF8, BAD_TOKENIZER.
+Result<TokenizerSpec> read_vocab_txt(std::string_view text,
+                                     const std::string& cls,
+                                     const std::string& sep,
+                                     const std::string& unknown);
+
+}  // namespace millrace::pipeline

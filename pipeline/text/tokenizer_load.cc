@@ -1,0 +1,229 @@
+#include "config/base/limits.h"
+#include "pipeline/text/tokenizer.h"
+#include "pipeline/text/tokenizer_parts.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace millrace::pipeline {
+namespace {
+
+enum class Missing : std::uint8_t { allowed, error };
+
+Result<std::string> read_file(const std::filesystem::path& path, Missing missing) {
+  constexpr std::size_t kMaxBytes = config::kMaxTokenizerJsonBytes;
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const std::string name = path.filename().string();
+  if (!file) {
+    if (missing == Missing::allowed) return std::string();
+    return error(
+        Errc::not_found,
+        "NO_FILE",
+        fmt::format("the model folder has no readable {}; expected tokenizer.json or vocab.txt",
+                    name));
+  }
+  const auto size = static_cast<std::streamoff>(file.tellg());
+  if (size < 0 || static_cast<std::size_t>(size) > kMaxBytes) {
+    return error(Errc::invalid_input,
+                 "TOO_LARGE",
+                 fmt::format("{}: expected at most {} bytes, found {}", name, kMaxBytes, size));
+  }
+  std::string text(static_cast<std::size_t>(size), '\0');
+  file.seekg(0);
+  file.read(text.data(), static_cast<std::streamsize>(size));
+  if (file.gcount() != size)
+    return error(Errc::invalid_input, "BAD_FILE", fmt::format("{} cannot be read", name));
+  return text;
+}
+
+/// Files that are not there count as empty.
+Result<TokenizerConfig> read_settings(const std::filesystem::path& root) {
+  auto settings = read_file(root / "tokenizer_config.json", Missing::allowed);
+  if (!settings) return std::move(settings).error();
+  auto special_map = read_file(root / "special_tokens_map.json", Missing::allowed);
+  if (!special_map) return std::move(special_map).error();
+  auto added = read_file(root / "added_tokens.json", Missing::allowed);
+  if (!added) return std::move(added).error();
+  auto model = read_file(root / "config.json", Missing::allowed);
+  if (!model) return std::move(model).error();
+  return read_tokenizer_config({*settings, *special_map, *added, *model});
+}
+
+using Ids = std::map<std::string, std::int32_t, std::less<>>;
+
+Error bad_tokenizer(std::string message) {
+  return error(Errc::invalid_input, "BAD_TOKENIZER", std::move(message));
+}
+
+/// Adds the tokens of both files as transformers does: tokenizer.json first, then what the settings
+/// name besides.
+void add_tokens(const TokenizerSpec& spec, const TokenizerConfig& config, AddedVocabulary& added) {
+  for (const AddedToken& token : spec.added) added.add(token);
+  const std::vector<SpecialToken> specials = config.all_special();
+  const auto is_special = [&](const std::string& content) {
+    return std::any_of(specials.begin(), specials.end(), [&](const auto& token) {
+      return token.content == content;
+    });
+  };
+  for (const auto& [id, token] : config.added) {
+    AddedToken copy = token;
+    copy.special = token.special || is_special(token.content);
+    added.add(copy);
+  }
+  for (const SpecialToken& token : specials) {
+    added.add(token.flags.value_or(
+        AddedToken{.content = token.content, .normalized = false, .special = true}));
+  }
+}
+
+Result<AddedTokenFinder> find_added(const AddedVocabulary& added,
+                                    bool normalized,
+                                    bool specials,
+                                    const Normalizer& normalizer) {
+  std::vector<std::pair<std::string, std::int32_t>> patterns;
+  Normalized buffer;
+  for (const AddedToken& token : added.patterns()) {
+    if (token.normalized != normalized || (token.special && !specials)) continue;
+    std::string bytes = token.content;
+    if (normalized) {
+      normalizer.normalize(token.content, 0, Origins::skip, buffer);
+      bytes = buffer.view();
+    }
+    if (bytes.empty()) {
+      return error(Errc::unsupported,
+                   "UNSUPPORTED_TOKENIZER",
+                   fmt::format("the added token with id {} is empty after normalisation; set its "
+                               "normalized to false",
+                               added.id_of(token.content).value_or(-1)));
+    }
+    patterns.emplace_back(std::move(bytes), *added.id_of(token.content));
+  }
+  if (patterns.empty()) return AddedTokenFinder();
+  return AddedTokenFinder::build(patterns, added.by_id());
+}
+
+Result<ByteTrie> build_trie(const TokenizerSpec& spec) {
+  std::vector<std::pair<std::string_view, std::int32_t>> keys;
+  for (const auto& [token, id] : spec.vocabulary) {
+    if (!token.empty()) keys.emplace_back(token, id);
+  }
+  auto trie = ByteTrie::build(std::move(keys));
+  if (!trie) {
+    return error(Errc::unsupported,
+                 "UNSUPPORTED_TOKENIZER",
+                 "the vocabulary needs more than 4 million trie nodes");
+  }
+  return *std::move(trie);
+}
+
+NormalizerOptions normalizer_options(const TokenizerSpec& spec, const TokenizerConfig& config) {
+  if (!spec.normalizer) return {};
+  BertNormalizerSpec normalizer = *spec.normalizer;
+  if (config.bert_family) {
+    normalizer.lowercase = config.do_lower_case;
+    normalizer.strip_accents = config.strip_accents;
+    normalizer.handle_chinese_chars = config.tokenize_chinese_chars;
+  }
+  return normalizer.options();
+}
+
+std::vector<std::string> names_by_id(const TokenizerSpec& spec, const AddedVocabulary& added) {
+  std::int32_t top = -1;
+  for (const auto& [token, id] : spec.vocabulary) top = std::max(top, id);
+  if (!added.by_id().empty()) top = std::max(top, added.by_id().rbegin()->first);
+  std::vector<std::string> names(static_cast<std::size_t>(top + 1));
+  for (const auto& [token, id] : spec.vocabulary) names[static_cast<std::size_t>(id)] = token;
+  for (const auto& [id, token] : added.by_id()) names[static_cast<std::size_t>(id)] = token.content;
+  return names;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(TokenizerSpec spec,
+                                                                        TokenizerConfig config) {
+  Ids ids(spec.vocabulary.begin(), spec.vocabulary.end());
+  const auto unknown = ids.find(spec.unknown_token);
+  if (unknown == ids.end()) {
+    return bad_tokenizer(
+        "/model/unk_token: the vocabulary lacks the unknown token; add it to /model/vocab");
+  }
+  const std::int32_t unknown_id = unknown->second;
+  const auto model_id = [&ids](std::string_view token) -> std::optional<std::int32_t> {
+    const auto found = ids.find(token);
+    return found != ids.end() ? std::optional(found->second) : std::nullopt;
+  };
+  AddedVocabulary added(model_id, ids.size());
+  add_tokens(spec, config, added);
+  Normalizer normalizer(normalizer_options(spec, config));
+  std::array<AddedTokenFinder, 4> finders;
+  for (std::size_t i = 0; i < finders.size(); ++i) {
+    auto finder = find_added(added, i % 2 == 1, i < 2, normalizer);
+    if (!finder) return std::move(finder).error();
+    finders[i] = *std::move(finder);
+  }
+  auto trie = build_trie(spec);
+  if (!trie) return std::move(trie).error();
+  std::vector<std::string> tokens = names_by_id(spec, added);
+  for (const auto& [id, token] : added.by_id()) ids[token.content] = id;
+  if (!config.truncates_left) config.truncates_left = spec.truncates_left;
+  if (!config.pads_left) config.pads_left = spec.pads_left;
+  return std::unique_ptr<const Parts>(
+      new Parts{.normalizer = std::move(normalizer),
+                .all_added = {std::move(finders[0]), std::move(finders[1])},
+                .plain_added = {std::move(finders[2]), std::move(finders[3])},
+                .pre_tokenizer = PreTokenizer(spec.steps),
+                .model = WordPiece(*std::move(trie), spec.prefix, unknown_id, spec.max_word_chars),
+                .post = Template(std::move(spec.single), std::move(spec.pair)),
+                .config = std::move(config),
+                .ids = std::move(ids),
+                .tokens = std::move(tokens)});
+}
+
+Result<std::unique_ptr<Tokenizer>> Tokenizer::Parts::assemble(Result<TokenizerSpec> spec,
+                                                              TokenizerConfig config) {
+  if (!spec) return std::move(spec).error();
+  auto parts = build(*std::move(spec), std::move(config));
+  if (!parts) return std::move(parts).error();
+  return std::unique_ptr<Tokenizer>(new Tokenizer(*std::move(parts)));
+}
+
+Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& folder) {
+  const std::filesystem::path root(folder);
+  auto config = read_settings(root);
+  if (!config) return std::move(config).error();
+  std::error_code unreadable;
+  if (std::filesystem::exists(root / "tokenizer.json", unreadable)) {
+    auto json = read_file(root / "tokenizer.json", Missing::error);
+    if (!json) return std::move(json).error();
+    return Parts::assemble(read_tokenizer_json(*json), *std::move(config));
+  }
+  auto vocabulary = read_file(root / "vocab.txt", Missing::error);
+  if (!vocabulary) return std::move(vocabulary).error();
+  if (!config->bert_family) {
+    return error(
+        Errc::unsupported,
+        "UNSUPPORTED_TOKENIZER",
+        "a vocab.txt alone says too little for this tokenizer class; supported: BertTokenizer, "
+        "DistilBertTokenizer and their like; save the tokenizer so that it has a tokenizer.json");
+  }
+  auto spec = read_vocab_txt(*vocabulary,
+                             *config->token("cls_token"),
+                             *config->token("sep_token"),
+                             *config->token("unk_token"));
+  return Parts::assemble(std::move(spec), *std::move(config));
+}
+
+Result<std::unique_ptr<Tokenizer>> Tokenizer::parse(std::string_view tokenizer_json,
+                                                    std::string_view config_json) {
+  auto config = read_tokenizer_config({.tokenizer_config = config_json});
+  if (!config) return std::move(config).error();
+  return Parts::assemble(read_tokenizer_json(tokenizer_json), *std::move(config));
+}
+
+}  // namespace millrace::pipeline

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "pipeline/text/added_tokens.h"
+#include "pipeline/text/normalizer.h"
+#include "pipeline/text/pre_tokenizer.h"
+#include "pipeline/text/template.h"
+#include "pipeline/text/tokenizer.h"
+#include "pipeline/text/tokenizer_config.h"
+#include "pipeline/text/tokenizer_json.h"
+#include "pipeline/text/wordpiece.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// The stages that a text passes, in this order, and the names of the tokens. For the sources of
+/// Tokenizer only.
+struct Tokenizer::Parts {
+  /// The added tokens to look for.
+  struct Finders {
+    AddedTokenFinder raw;         // tokens with normalized: false
+    AddedTokenFinder normalized;  // those with true
+  };
+
+  Normalizer normalizer;
+  Finders all_added;
+  Finders plain_added;  // all but the special ones, for texts that must not hold any
+  PreTokenizer pre_tokenizer;
+  WordPiece model;
+  Template post;
+  TokenizerConfig config;
+
+  std::map<std::string, std::int32_t, std::less<>> ids;
+  std::vector<std::string> tokens;
+
+  static Result<std::unique_ptr<const Parts>> build(TokenizerSpec spec, TokenizerConfig config);
+  static Result<std::unique_ptr<Tokenizer>> assemble(Result<TokenizerSpec> spec,
+                                                     TokenizerConfig config);
+
+  std::optional<std::int32_t> id_of(std::string_view token) const {
+    const auto found = ids.find(token);
+    return found != ids.end() ? std::optional(found->second) : std::nullopt;
+  }
+
+  std::optional<std::int32_t> special_id(std::string_view name) const {
+    const auto token = config.token(name);
+    return token ? id_of(*token) : std::nullopt;
+  }
+
+  class Run;
+};
+
+}  // namespace millrace::pipeline
