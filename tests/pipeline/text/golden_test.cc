@@ -1,0 +1,156 @@
+#include "config/base/json.h"
+#include "pipeline/text/tokenizer.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+// tests/golden/wordpiece.json was made by tests/golden/make_tokenizer_golden.py from
+// transformers 4.57 and tokenizers 0.22.2. Everything is compared exactly.
+
+namespace millrace::pipeline {
+namespace {
+
+std::string source_dir() {
+  const char* folder = std::getenv("MILLRACE_SOURCE_DIR");
+  return folder != nullptr ? folder : ".";
+}
+
+Json read_golden() {
+  std::ifstream file(source_dir() + "/tests/golden/wordpiece.json", std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return config::parse_json(text.str(), config::JsonLimits::model_file()).value();
+}
+
+const Json& golden() {
+  static const Json data = read_golden();
+  return data;
+}
+
+std::string marks(const std::vector<std::int32_t>& values) {
+  std::string out;
+  for (const std::int32_t value : values) out += value < 0 ? "-" : std::to_string(value);
+  return out;
+}
+
+/// A window in the form of the golden file.
+Json shown(const Encoding& encoding) {
+  Json offsets = Json::array();
+  for (const Offset& offset : encoding.offsets) {
+    offsets.push_back(offset.begin);
+    offsets.push_back(offset.end);
+  }
+  const std::vector<std::int32_t> mask(encoding.special_mask.begin(), encoding.special_mask.end());
+  return Json::array({encoding.ids,
+                      marks(encoding.type_ids),
+                      offsets,
+                      marks(mask),
+                      marks(encoding.sequence),
+                      encoding.words});
+}
+
+Truncation truncation_of(const Json& spec) {
+  using Strategy = Truncation::Strategy;
+  const std::string strategy = spec[2];
+  return {.max_length = spec[0],
+          .strategy = strategy == "only_first"    ? Strategy::only_first
+                      : strategy == "only_second" ? Strategy::only_second
+                                                  : Strategy::longest_first,
+          .stride = spec[1],
+          .side = spec[3] == "left" ? Truncation::Side::left : Truncation::Side::right};
+}
+
+Result<Encoding> encode_case(const Tokenizer& tokenizer, const Json& item, EncodeOptions options) {
+  options.add_special_tokens = item["specials"];
+  if (!item["truncation"].is_null()) options.truncation = truncation_of(item["truncation"]);
+  const Json& texts = golden()["texts"];
+  const std::string first = texts[item["texts"][0].get<std::size_t>()];
+  if (item["texts"].size() == 1) return tokenizer.encode(first, options);
+  const std::string second = texts[item["texts"][1].get<std::size_t>()];
+  return tokenizer.encode_pair(first, second, options);
+}
+
+void expect_case(const Tokenizer& tokenizer, const Json& item) {
+  const auto full = encode_case(tokenizer, item, {.want_offsets = true, .want_overflow = true});
+  const auto ids_only = encode_case(tokenizer, item, {});
+  if (item.contains("error")) {
+    ASSERT_FALSE(full.has_value()) << item.dump();
+    EXPECT_EQ(full.error().code, "BAD_TRUNCATION");
+    EXPECT_NE(full.error().message.find(item["error"].get<std::string>()), std::string::npos)
+        << full.error().message;
+    return;
+  }
+  ASSERT_TRUE(full.has_value()) << full.error().text() << item.dump();
+  Json windows = Json::array({shown(*full)});
+  for (const Encoding& window : full->overflowing) windows.push_back(shown(window));
+  EXPECT_EQ(windows, item["windows"]) << item.dump();
+  EXPECT_EQ(full->truncated, item["windows"].size() > 1);
+  ASSERT_TRUE(ids_only.has_value());
+  EXPECT_EQ(ids_only->ids, full->ids);
+  EXPECT_EQ(ids_only->type_ids, full->type_ids);
+  EXPECT_EQ(ids_only->truncated, full->truncated);
+  EXPECT_TRUE(ids_only->offsets.empty() && ids_only->overflowing.empty());
+}
+
+const Json& entry(const std::string& name) {
+  for (const Json& tokenizer : golden()["tokenizers"]) {
+    if (tokenizer["name"] == name) return tokenizer;
+  }
+  throw std::runtime_error("the golden file has no tokenizer " + name);
+}
+
+void expect_all(const Tokenizer& tokenizer, const std::string& name) {
+  const Json& cases = entry(name)["cases"];
+  ASSERT_GT(cases.size(), 50U);
+  for (const Json& item : cases) expect_case(tokenizer, item);
+}
+
+void expect_folder(const std::string& name, const std::string& folder) {
+  const auto tokenizer = Tokenizer::load(folder);
+  ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().text();
+  expect_all(**tokenizer, name);
+}
+
+void expect_inline(const std::string& name) {
+  const Json& spec = entry(name);
+  const auto tokenizer =
+      Tokenizer::parse(spec["json"].get<std::string>(), spec["config"].get<std::string>());
+  ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().text();
+  expect_all(**tokenizer, name);
+}
+
+TEST(WordPieceGolden, a_lower_casing_bert_gives_what_the_reference_gives) {
+  expect_folder("tiny_bert", source_dir() + "/tests/golden/tiny_bert");
+}
+
+TEST(WordPieceGolden, a_case_keeping_distilbert_gives_what_the_reference_gives) {
+  expect_folder("tiny_distilbert", source_dir() + "/tests/golden/tiny_distilbert");
+}
+
+TEST(WordPieceGolden, a_vocabulary_of_thirty_thousand_gives_what_the_reference_gives) {
+  const char* folder = std::getenv("MILLRACE_MINILM");
+  if (folder == nullptr)
+    GTEST_SKIP() << "MILLRACE_MINILM names no folder; deploy/install.sh downloads the model";
+  expect_folder("minilm", folder);
+}
+
+TEST(WordPieceGolden, added_tokens_of_every_kind_are_found_as_the_reference_finds_them) {
+  expect_inline("added");
+}
+
+TEST(WordPieceGolden, accents_stay_when_the_normalizer_says_so) { expect_inline("accents"); }
+
+TEST(WordPieceGolden, sequences_of_pre_tokenizers_cut_as_in_the_reference) {
+  expect_inline("sequence");
+}
+
+TEST(WordPieceGolden, works_without_normalizer_and_post_processor) { expect_inline("bare"); }
+
+}  // namespace
+}  // namespace millrace::pipeline

@@ -1,0 +1,334 @@
+#include "pipeline/text/tokenizer.h"
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace millrace::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kGeneric = R"({"tokenizer_class": "PreTrainedTokenizerFast"})";
+
+std::string tiny(const std::string& name) {
+  const char* folder = std::getenv("MILLRACE_SOURCE_DIR");
+  return (folder != nullptr ? std::string(folder) : std::string(".")) + "/tests/golden/" + name;
+}
+
+std::unique_ptr<Tokenizer> load(const std::string& folder) {
+  auto tokenizer = Tokenizer::load(folder);
+  EXPECT_TRUE(tokenizer) << tokenizer.error().text();
+  return *std::move(tokenizer);
+}
+
+constexpr std::string_view kNormalizer = R"({
+  "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true})";
+constexpr std::string_view kModel = R"({
+  "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+  "vocab": {"[UNK]": 0, "a": 1, "##b": 2, "c": 3}})";
+
+/// A tokenizer.json with one part replaced.
+std::string json_with(const std::string& part, std::string_view value) {
+  std::map<std::string, std::string_view> parts = {
+      {"truncation", "null"},
+      {"padding", "null"},
+      {"added_tokens", "[]"},
+      {"normalizer", kNormalizer},
+      {"pre_tokenizer", R"({"type": "BertPreTokenizer"})"},
+      {"post_processor", "null"},
+      {"decoder", "null"},
+      {"model", kModel}};
+  parts[part] = value;
+  std::string out = R"({"version": "1.0")";
+  for (const auto& [name, text] : parts) out += ", \"" + name + "\": " + std::string(text);
+  return out + "}";
+}
+
+std::string whole_json() { return json_with("decoder", "null"); }
+
+std::unique_ptr<Tokenizer> small() { return Tokenizer::parse(whole_json(), kGeneric).value(); }
+
+/// A folder of its own under the test's temporary folder, gone with the object.
+class Folder {
+ public:
+  explicit Folder(const std::string& name)
+      : path_(fs::path(testing::TempDir()) / ("millrace_text_" + name)) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  ~Folder() { fs::remove_all(path_); }
+
+  void copy(const std::string& from, const std::string& file) const {
+    fs::copy_file(from + "/" + file, path_ / file);
+  }
+
+  void write(const std::string& file, std::string_view text) const {
+    std::ofstream(path_ / file, std::ios::binary) << text;
+  }
+
+  std::string path() const { return path_.string(); }
+
+ private:
+  fs::path path_;
+};
+
+TEST(WordPiece, turns_a_word_with_one_unknown_piece_into_unk) {
+  const auto tokenizer = small();
+
+  EXPECT_EQ(tokenizer->encode("ab abx c").value().ids, (std::vector<std::int32_t>{1, 2, 0, 3}));
+}
+
+TEST(WordPiece, takes_words_of_the_longest_length_and_not_one_more) {
+  const auto tokenizer = small();
+  const auto ids = [&](std::size_t letters) {
+    return tokenizer->encode("a" + std::string(letters - 1, 'b')).value().ids;
+  };
+
+  EXPECT_EQ(ids(100).size(), 100U);
+  EXPECT_EQ(ids(101), std::vector<std::int32_t>{0});
+}
+
+TEST(Tokenizer, gives_offsets_in_code_points) {
+  const auto encoding = small()->encode("\u00E9\U0001F600 \u00C1b", {.want_offsets = true}).value();
+
+  EXPECT_EQ(encoding.ids, (std::vector<std::int32_t>{0, 1, 2}));
+  EXPECT_EQ(encoding.offsets, (std::vector<Offset>{{0, 2}, {3, 4}, {4, 5}}));
+  EXPECT_EQ(encoding.words, (std::vector<std::int32_t>{0, 1, 1}));
+}
+
+TEST(Tokenizer, reads_the_settings_beside_tokenizer_json) {
+  const auto bert = load(tiny("tiny_bert"));
+  const auto distilbert = load(tiny("tiny_distilbert"));
+
+  EXPECT_EQ(bert->model_max_length(), 40U);
+  EXPECT_EQ(bert->pad_id(), 0);
+  EXPECT_EQ(bert->unk_id(), 1);
+  EXPECT_EQ(bert->cls_id(), 2);
+  EXPECT_EQ(bert->sep_id(), 3);
+  EXPECT_EQ(bert->mask_id(), 4);
+  EXPECT_EQ(bert->vocab_size(), 205U);
+  EXPECT_EQ(bert->id_to_token(4), "[MASK]");
+  EXPECT_EQ(bert->id_to_token(-1), "");
+  EXPECT_EQ(bert->id_to_token(100'000), "");
+  EXPECT_EQ(bert->token_to_id("[SEP]"), 3);
+  EXPECT_EQ(bert->token_to_id("no such token"), std::nullopt);
+  EXPECT_EQ(bert->special_tokens(false), 2U);
+  EXPECT_EQ(bert->special_tokens(true), 3U);
+  EXPECT_TRUE(bert->wants_type_ids());
+  EXPECT_FALSE(distilbert->wants_type_ids());
+}
+
+TEST(Tokenizer, a_huge_model_max_length_is_no_limit) {
+  const auto length = [](std::string_view config) {
+    return Tokenizer::parse(whole_json(), config).value()->model_max_length();
+  };
+  constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+  EXPECT_EQ(length(R"({"model_max_length": 1000000000000000019884624838656})"), kNoLimit);
+  EXPECT_EQ(length(R"({"model_max_length": 1e30})"), kNoLimit);
+  EXPECT_EQ(length("{}"), kNoLimit);
+  EXPECT_EQ(length(R"({"model_max_length": 512})"), 512U);
+}
+
+TEST(Tokenizer, sides_come_from_the_settings_and_then_from_the_stored_state) {
+  const std::string stored = json_with("truncation", R"({"direction": "Left"})");
+  const auto side = [&](std::string_view config) {
+    return Tokenizer::parse(stored, config).value()->truncation_side();
+  };
+
+  EXPECT_EQ(side("{}"), Truncation::Side::left);
+  EXPECT_EQ(side(R"({"truncation_side": "right"})"), Truncation::Side::right);
+}
+
+TEST(Tokenizer, a_class_of_the_bert_family_overrides_the_normalizer) {
+  const auto ids = [](std::string_view config) {
+    return Tokenizer::parse(whole_json(), config).value()->encode("A a \u00E1").value().ids;
+  };
+
+  EXPECT_EQ(ids(kGeneric), (std::vector<std::int32_t>{1, 1, 1}));
+  EXPECT_EQ(ids(R"({"tokenizer_class": "BertTokenizer", "do_lower_case": false})"),
+            (std::vector<std::int32_t>{0, 1, 0}));
+  EXPECT_EQ(ids(R"({"tokenizer_class": "DistilBertTokenizerFast", "strip_accents": false})"),
+            (std::vector<std::int32_t>{1, 1, 0}));
+}
+
+TEST(Tokenizer, a_folder_with_vocab_txt_alone_gives_the_same_tokenizer) {
+  const Folder folder("vocab_only");
+  folder.copy(tiny("tiny_bert"), "vocab.txt");
+  folder.copy(tiny("tiny_bert"), "config.json");
+  const auto full = load(tiny("tiny_bert"));
+
+  const auto bare = load(folder.path());
+
+  EXPECT_EQ(bare->vocab_size(), full->vocab_size());
+  for (const std::string_view text : {"Hello, w\u00F6rld! [MASK] \u4E2D", "", "the [SEP] cat"}) {
+    EXPECT_EQ(bare->encode(text).value().ids, full->encode(text).value().ids);
+    EXPECT_EQ(bare->encode_pair(text, "b c").value().type_ids,
+              full->encode_pair(text, "b c").value().type_ids);
+  }
+}
+
+TEST(Tokenizer, special_tokens_of_the_settings_are_found_in_the_text) {
+  const auto tokenizer =
+      Tokenizer::parse(
+          whole_json(),
+          R"({"additional_special_tokens": ["<user>"], "mask_token": {"content": "<m>", "lstrip": true}})")
+          .value();
+
+  const auto encoding = tokenizer->encode("a <m><user>c", {.want_offsets = true}).value();
+
+  EXPECT_EQ(tokenizer->mask_id(), 4);
+  EXPECT_EQ(encoding.ids, (std::vector<std::int32_t>{1, 4, 5, 3}));
+  EXPECT_EQ(encoding.offsets[1], (Offset{1, 5}));
+}
+
+TEST(Tokenizer, an_unknown_part_is_refused_with_its_place_and_what_would_do) {
+  struct Case {
+    std::string_view part;
+    std::string_view value;
+    std::string_view expected;
+  };
+
+  for (const Case& c : {
+           Case{"normalizer",
+                R"({"type": "NFKC"})",
+                "tokenizer.json /normalizer/type: found NFKC; supported: BertNormalizer"},
+           Case{"normalizer",
+                R"({"type": "BertNormalizer", "fold": true})",
+                "/normalizer/fold: found an unknown key"},
+           Case{"pre_tokenizer",
+                R"({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}]})",
+                "/pre_tokenizer/pretokenizers/0/type: found ByteLevel"},
+           Case{"model", R"({"type": "BPE"})", "/model/type: found BPE; supported: WordPiece"},
+           Case{"post_processor",
+                R"({"type": "RobertaProcessing"})",
+                "/post_processor/type: found RobertaProcessing"},
+           Case{"added_tokens",
+                R"([{"id": 9, "content": "x", "color": 1}])",
+                "/added_tokens/0/color: found an unknown key"},
+       }) {
+    const auto refused = Tokenizer::parse(json_with(std::string(c.part), c.value), kGeneric);
+    ASSERT_FALSE(refused) << c.value;
+    EXPECT_EQ(refused.error().code, "UNSUPPORTED_TOKENIZER");
+    EXPECT_EQ(refused.error().kind, Errc::unsupported);
+    EXPECT_NE(refused.error().message.find(c.expected), std::string::npos)
+        << refused.error().message;
+  }
+}
+
+TEST(Tokenizer, a_damaged_file_is_refused_with_its_place) {
+  struct Case {
+    std::string_view part;
+    std::string_view value;
+    std::string_view expected;
+  };
+
+  for (
+      const Case& c : {
+          Case{"model", "7", "/model: expected an object, found number"},
+          Case{
+              "model",
+              R"({"type": "WordPiece", "unk_token": "u", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9, "vocab": {"a": -1}})",
+              "/model/vocab/a: expected an id"},
+          Case{
+              "model",
+              R"({"type": "WordPiece", "unk_token": "u", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9, "vocab": {"a": 0}})",
+              "/model/unk_token: the vocabulary lacks the unknown token"},
+          Case{
+              "post_processor",
+              R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}], "pair": [], "special_tokens": {}})",
+              "/post_processor/single/0/SpecialToken/id: expected a key of special_tokens"},
+          Case{"normalizer",
+               R"({"type": "BertNormalizer", "lowercase": "yes"})",
+               "/normalizer/lowercase: expected true or false, found string"},
+      }) {
+    const auto refused = Tokenizer::parse(json_with(std::string(c.part), c.value), kGeneric);
+    ASSERT_FALSE(refused) << c.value;
+    EXPECT_EQ(refused.error().code, "BAD_TOKENIZER");
+    EXPECT_NE(refused.error().message.find(c.expected), std::string::npos)
+        << refused.error().message;
+  }
+}
+
+TEST(Tokenizer, a_folder_without_vocabulary_is_not_found) {
+  const Folder folder("empty");
+
+  const auto refused = Tokenizer::load(folder.path());
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "NO_FILE");
+}
+
+TEST(Tokenizer, vocab_txt_of_another_family_is_refused) {
+  const Folder folder("foreign");
+  folder.write("vocab.txt", "a\nb\n");
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "CpmAntTokenizer"})");
+
+  const auto refused = Tokenizer::load(folder.path());
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "UNSUPPORTED_TOKENIZER");
+}
+
+TEST(Tokenizer, refuses_bytes_that_are_not_utf_8) {
+  const auto refused = small()->encode("a\xFFz");
+
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "BAD_UTF8");
+  EXPECT_EQ(small()->encode_pair("a", "\xC3").error().code, "BAD_UTF8");
+}
+
+TEST(Tokenizer, a_cut_text_says_so) {
+  const auto tokenizer = load(tiny("tiny_bert"));
+  const EncodeOptions options{.truncation = Truncation{.max_length = 5}};
+
+  EXPECT_TRUE(tokenizer->encode("a b c d", options).value().truncated);
+  EXPECT_EQ(tokenizer->encode("a b c d", options).value().ids.size(), 5U);
+  EXPECT_FALSE(tokenizer->encode("a b c", options).value().truncated);
+}
+
+TEST(Tokenizer, long_texts_without_spaces_take_linear_time) {
+  const auto tokenizer = load(tiny("tiny_bert"));
+
+  EXPECT_EQ(tokenizer->encode(std::string(1'000'000, 'a')).value().ids.size(), 3U);
+  EXPECT_EQ(tokenizer->encode(std::string(1'000'000, ' ')).value().ids.size(), 2U);
+  EXPECT_EQ(tokenizer->encode(std::string(1'000'000, '[')).value().ids.size(), 1'000'002U);
+}
+
+TEST(Tokenizer, threads_share_one_and_get_the_same) {
+  const auto tokenizer = load(tiny("tiny_bert"));
+  const std::string text = "Hello, w\u00F6rld! [MASK] \u4E2D the end";
+  const auto expected = tokenizer->encode(text, {.want_offsets = true}).value();
+  std::array<int, 4> wrong{};
+
+  std::vector<std::thread> threads;
+  for (int& count : wrong) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 500; ++i) {
+        const auto found = tokenizer->encode(text, {.want_offsets = true}).value();
+        count += found.ids != expected.ids || found.offsets != expected.offsets ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  EXPECT_EQ(wrong, (std::array<int, 4>{}));
+}
+
+}  // namespace
+}  // namespace millrace::pipeline
