@@ -12,6 +12,11 @@ std::int64_t KafkaLease::floor() const {
   return highest;
 }
 
+std::optional<std::int64_t> KafkaLease::note_end(std::int64_t seen) {
+  const std::int64_t before = std::exchange(end, seen);
+  return seen < before ? std::optional(before) : std::nullopt;
+}
+
 KafkaLease& LeaseTable::add(KafkaLease lease) {
   forget_routes();
   const LeaseId id = lease.id;

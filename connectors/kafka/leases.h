@@ -25,9 +25,14 @@ struct KafkaLease {
   bool revoking = false;
   std::optional<Position> wanted;     // to be committed next
   std::optional<Position> in_flight;  // sent, not answered
+  std::int64_t end = -1;              // of the log, as last seen
 
   /// Returns the offset below which a commit would go backwards.
   std::int64_t floor() const;
+
+  /// Notes where the log ends. Returns where it ended before if it has become shorter: a log that
+  /// only grows has lost its tail with its leader, or the topic was made anew.
+  std::optional<std::int64_t> note_end(std::int64_t seen);
 };
 
 /// The partitions that are ours, found by lease, by name, or by a message of theirs.

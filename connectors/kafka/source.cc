@@ -19,6 +19,10 @@ using std::chrono::steady_clock;
 
 /// Draining what is there ends after so long, so that the poller sees events in time.
 constexpr milliseconds kPullSlice{50};
+
+/// How often the ends of the logs are looked at.
+constexpr milliseconds kEndsInterval{1000};
+
 /// How long one poll may wait for the coordinator to say what was committed.
 constexpr milliseconds kCommittedDeadline{2'000};
 constexpr milliseconds kCommitDeadline{5'000};
@@ -75,6 +79,8 @@ class KafkaSource final : public Source {
   void take_error(const rd_kafka_message_t& message);
   void out_of_range(const rd_kafka_message_t& message);
   void fetch_anew(const KafkaLease& lease);
+  void watch_ends();
+  std::int64_t end_of(const KafkaLease& lease) const;
   Record make_record(MessageHandle message, const KafkaLease& lease);
   void send_commits();
   void take_commit_answers();
@@ -97,8 +103,9 @@ class KafkaSource final : public Source {
   QueueHandle commit_queue_;
   LeaseTable leases_;
   std::vector<SourceEvent> events_;
-  std::optional<Error> problem_;  // reported by the next poll
-  ListHandle waiting_;            // an assignment whose positions are not known yet
+  std::optional<Error> problem_;      // reported by the next poll
+  ListHandle waiting_;                // an assignment whose positions are not known yet
+  steady_clock::time_point ends_at_;  // when the ends of the logs are looked at next
   bool commit_in_flight_ = false;
   bool was_assigned_ = false;
   bool closing_ = false;
@@ -143,6 +150,7 @@ Result<Polled> KafkaSource::poll(milliseconds wait, std::size_t max_records) {
     take(std::move(message), polled);
     if ((polled.records.size() & 63U) == 0 && steady_clock::now() >= until) break;
   }
+  watch_ends();
   take_commit_answers();
   send_commits();
   polled.events = std::exchange(events_, {});
@@ -634,16 +642,42 @@ Result<void> KafkaSource::close(std::span<const Position> positions, millisecond
   return committed;
 }
 
+/// This library does not compare leader epochs, so it does not see that a log was cut. A position
+/// beyond the new end stops the worker (out_of_range); a cut behind it can only be told.
+void KafkaSource::watch_ends() {
+  const auto now = steady_clock::now();
+  if (now < ends_at_) return;
+  ends_at_ = now + kEndsInterval;
+  for (const auto& [id, lease] : leases_.all()) {
+    const std::int64_t end = end_of(*lease);
+    if (end < 0) continue;
+    const auto before = lease->note_end(end);
+    if (!before) continue;
+    log::warn(
+        "the log of a partition has become shorter: its leader lost records that were "
+        "written, or the topic was made anew",
+        {{"topic", lease->topic},
+         {"partition", std::int64_t{lease->partition}},
+         {"end_before", *before},
+         {"end", end},
+         {"position", lease->next}});
+  }
+}
+
+/// Returns the end of the log as the last fetch saw it, -1 before the first one.
+std::int64_t KafkaSource::end_of(const KafkaLease& lease) const {
+  std::int64_t low = RD_KAFKA_OFFSET_INVALID;
+  std::int64_t high = RD_KAFKA_OFFSET_INVALID;
+  const auto code = rd_kafka_get_watermark_offsets(
+      client_->handle(), std::string(lease.topic).c_str(), lease.partition, &low, &high);
+  return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : -1;
+}
+
 SourceProgress KafkaSource::progress() const {
   SourceProgress progress;
   for (const auto& [id, lease] : leases_.all()) {
-    std::int64_t low = RD_KAFKA_OFFSET_INVALID;
-    std::int64_t high = RD_KAFKA_OFFSET_INVALID;
-    const auto code = rd_kafka_get_watermark_offsets(
-        client_->handle(), std::string(lease->topic).c_str(), lease->partition, &low, &high);
-    const bool known = code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0;
     progress.partitions.push_back(
-        {std::string(lease->topic), lease->partition, lease->id, lease->next, known ? high : -1});
+        {std::string(lease->topic), lease->partition, lease->id, lease->next, end_of(*lease)});
   }
   return progress;
 }

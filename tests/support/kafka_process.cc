@@ -67,6 +67,8 @@ struct Destroy {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
 
   void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
+
+  void operator()(rd_kafka_DeleteTopic_t* topic) const { rd_kafka_DeleteTopic_destroy(topic); }
 };
 
 std::unique_ptr<rd_kafka_t, Destroy> make_client(const std::string& bootstrap) {
@@ -289,6 +291,18 @@ void KafkaProcess::create_topic(const std::string& name, int partitions) {
                                rd_kafka_topic_result_error_string(results[i]));
     }
   }
+}
+
+void KafkaProcess::delete_topic(const std::string& name) {
+  const auto client = make_client(bootstrap());
+  const std::unique_ptr<rd_kafka_queue_t, Destroy> queue(rd_kafka_queue_new(client.get()));
+  const std::unique_ptr<rd_kafka_DeleteTopic_t, Destroy> topic(
+      rd_kafka_DeleteTopic_new(name.c_str()));
+  rd_kafka_DeleteTopic_t* topics[] = {topic.get()};
+  rd_kafka_DeleteTopics(client.get(), topics, 1, nullptr, queue.get());
+  const std::unique_ptr<rd_kafka_event_t, Destroy> event(rd_kafka_queue_poll(queue.get(), 30'000));
+  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    throw std::runtime_error("topic " + name + " was not deleted");
 }
 
 void KafkaProcess::kill9() { end(SIGKILL); }

@@ -46,6 +46,7 @@ class KafkaProcess {
   std::string ca_file() const;
 
   void create_topic(const std::string& name, int partitions);
+  void delete_topic(const std::string& name);
 
   /// Ends the broker as a power failure does, or politely. It stays down until restart().
   void kill9();
