@@ -190,6 +190,44 @@ TEST_F(Stuck, a_drain_that_takes_too_long_ends_with_6) {
       << "an undelivered record was committed";
 }
 
+TEST_F(Stuck, the_lag_counts_what_is_read_and_not_committed) {
+  start("1s");
+
+  EXPECT_TRUE(wait_until(10s, [&] {
+    const auto metrics = tests::http_get(port_, "/metrics");
+    return metrics &&
+           metrics->body.find("worker_source_lag_records{source=\"in\"} 10\n") != std::string::npos;
+  })) << tests::http_get(port_, "/metrics")->body;
+}
+
+TEST(Run, leaves_with_4_when_its_cluster_is_not_there_in_time) {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "topology.yaml";
+  write_file(file,
+             copy_topology("127.0.0.1:1", "5s", tests::free_port()) + "startup: {deadline: 2s}\n");
+
+  const auto answer = run_millrace({"run", file.string()});
+
+  EXPECT_EQ(answer.exit_code, 4) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("127.0.0.1:1"));
+}
+
+TEST(Run, leaves_with_10_when_the_disk_is_full) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "in.jsonl", "{\"text\": \"good\"}\n");
+  const auto file = folder.path() / "topology.yaml";
+  std::string topology = file_topology(folder);
+  const std::string out = folder.path().string() + "/out.jsonl";
+  topology.replace(topology.find(out), out.size(), "/dev/full");
+  write_file(file, topology);
+
+  const auto answer = run_millrace({"run", file.string()});
+
+  EXPECT_EQ(answer.exit_code, 10) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("ERROR stopped code=WRITE_FAILED"));
+  EXPECT_THAT(answer.err, HasSubstr("/dev/full"));
+}
+
 TEST(Run, leaves_with_5_when_the_committed_offset_is_gone) {
   const auto cluster = EmbeddedCluster::start();
   ASSERT_TRUE(cluster);
@@ -204,7 +242,8 @@ TEST(Run, leaves_with_5_when_the_committed_offset_is_gone) {
   const auto answer = run_millrace({"run", file.string()});
 
   EXPECT_EQ(answer.exit_code, 5) << answer.err;
-  EXPECT_THAT(answer.err, HasSubstr("999"));
+  EXPECT_THAT(answer.err, HasSubstr("ERROR stopped code=OFFSET_OUT_OF_RANGE"));
+  EXPECT_THAT(answer.err, HasSubstr("position is 999"));
 }
 
 }  // namespace

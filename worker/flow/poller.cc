@@ -49,7 +49,11 @@ Poller::Poller(std::string name,
                                   "1 while the source is paused because too much is in flight.",
                                   {{"source", name_}})),
       outage_(metrics.gauge(
-          "worker_source_outage", "1 while the source is away.", {{"source", name_}})) {}
+          "worker_source_outage", "1 while the source is away.", {{"source", name_}})),
+      lag_(metrics.gauge(
+          "worker_source_lag_records",
+          "Records of the log that are not committed, or not done where nothing is committed yet.",
+          {{"source", name_}})) {}
 
 Progress Poller::step() {
   if (stop_.stopped()) return {};
@@ -328,7 +332,13 @@ void Poller::publish_progress(Instant now) {
   PollerProgress fresh;
   fresh.bytes_read = source.bytes_read;
   fresh.bytes_total = source.bytes_total;
+  std::int64_t lag = 0;
   for (const auto& partition : source.partitions) {
+    const LeaseState* lease = intake_.find(partition.lease);
+    const std::int64_t watermark = lease != nullptr ? lease->ring().watermark() : 0;
+    const std::int64_t done = committer_.committed(partition.lease).value_or(watermark);
+    if (lease != nullptr && partition.end >= 0)
+      lag += std::max<std::int64_t>(0, partition.end - done);
     fresh.partitions.push_back(
         PollerProgress::Partition{partition.topic,
                                   partition.partition,
@@ -336,6 +346,7 @@ void Poller::publish_progress(Instant now) {
                                   committer_.committed(partition.lease).value_or(-1),
                                   partition.end});
   }
+  lag_.set(static_cast<double>(lag));
   const std::lock_guard lock(progress_mutex_);
   progress_ = std::move(fresh);
 }

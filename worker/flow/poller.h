@@ -167,6 +167,7 @@ class Poller final : public Loop {
 
   Gauge& paused_gauge_;
   Gauge& outage_;
+  Gauge& lag_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> exhausted_{false};
   std::atomic<bool> paused_{false};

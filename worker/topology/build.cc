@@ -66,6 +66,7 @@ class Builder {
   connectors::KafkaEnvironment environment() const {
     connectors::KafkaEnvironment environment;
     environment.client_id = "millrace-" + spec_.worker;
+    environment.startup_deadline = spec_.startup.deadline;
     environment.metrics = &stages_.metrics;
     return environment;
   }

@@ -260,6 +260,18 @@ const Object<CommitSpec>& commit_schema() {
   return schema;
 }
 
+const Object<StartupSpec>& startup_schema() {
+  static const auto schema =
+      Object<StartupSpec>("How the worker starts.")
+          .field(
+              "deadline",
+              &StartupSpec::deadline,
+              "How long each source and sink tries to reach its cluster before the worker leaves "
+              "with exit code 4.",
+              {.min = 100, .max = 3'600'000});
+  return schema;
+}
+
 const Object<DrainSpec>& drain_schema() {
   static const auto schema = Object<DrainSpec>("How the worker leaves.")
                                  .field("timeout",
@@ -349,6 +361,7 @@ const Object<TopologySpec>& topology_schema() {
           .object(
               "dead_letters", &TopologySpec::dead_letters, dead_letter_schema(), {.required = true})
           .object("commit", &TopologySpec::commit, commit_schema())
+          .object("startup", &TopologySpec::startup, startup_schema())
           .object("drain", &TopologySpec::drain, drain_schema())
           .object("limits", &TopologySpec::limits, limit_schema())
           .object("http", &TopologySpec::http, http_schema())

@@ -104,6 +104,10 @@ struct CommitSpec {
   std::uint32_t max_redo = 100'000;
 };
 
+struct StartupSpec {
+  std::chrono::milliseconds deadline{60'000};
+};
+
 struct DrainSpec {
   std::chrono::milliseconds timeout{25'000};
 };
@@ -136,6 +140,7 @@ struct TopologySpec {
   std::vector<std::pair<std::string, SinkSpec>> sinks;
   DeadLetterSpec dead_letters;
   CommitSpec commit;
+  StartupSpec startup;
   DrainSpec drain;
   LimitSpec limits;
   std::optional<HttpSpec> http;

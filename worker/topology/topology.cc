@@ -93,6 +93,15 @@ class Watchdog {
   std::thread thread_;
 };
 
+void say_why(const Error& error) {
+  // That nobody reads any further is how a filter in a pipe mostly ends.
+  if (error.code == "PIPE_CLOSED") {
+    log::info("stopped", {{"code", error.code}, {"what", error.message}});
+  } else {
+    log::error("stopped", error);
+  }
+}
+
 }  // namespace
 
 /// Everything that runs. Members are in the order of their making; what is used outlives its user.
@@ -102,7 +111,10 @@ struct Topology::Parts {
         metrics(all_metrics),
         budget({.max_records = records_in_flight(checked.spec),
                 .max_bytes = checked.spec.limits.max_bytes_in_flight.bytes}),
-        stop([this] { wake_all(); }) {}
+        stop([this] {
+          say_why(*stop.error());
+          wake_all();
+        }) {}
 
   void wake_all() {
     for (Signal* signal : {&emitter_signal, &pool_signal, &runner_signal}) signal->notify();
@@ -327,7 +339,10 @@ Ending Topology::close(std::chrono::milliseconds deadline) {
     p.emitter_thread->join_until(Instant::max());
   }
   ending.error = p.stop.error();
-  if (!ending.error) ending.error = problem;
+  if (!ending.error && problem) {
+    say_why(*problem);
+    ending.error = problem;
+  }
   p.state.store(ending.error ? RunState::failed : RunState::done, std::memory_order_release);
   ending.last = snapshot();
   forget_what_is_left(p);
