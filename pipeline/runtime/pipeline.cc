@@ -184,10 +184,26 @@ std::vector<Error> lint_pipeline(const PipelineOptions& options) {
   return errors;
 }
 
-std::vector<Known> known_tasks() {
-  std::vector<Known> known;
-  for (const TaskEntry& entry : tasks())
-    known.push_back({std::string(entry.name), std::string(entry.sentence)});
+std::vector<KnownTask> known_tasks() {
+  std::vector<KnownTask> known;
+  for (const TaskEntry& entry : tasks()) {
+    KnownTask& task = known.emplace_back();
+    task.name = entry.name;
+    task.sentence = entry.sentence;
+    for (const std::string_view alias : aliases_of(entry)) task.aliases.emplace_back(alias);
+    for (const InputForm& input : entry.inputs)
+      task.inputs.push_back({std::string(input.form), std::string(input.result)});
+    for (const Parameter& parameter : entry.parameters()) {
+      task.parameters.push_back({std::string(parameter.name),
+                                 std::string(parameter.type),
+                                 std::string(parameter.sentence)});
+    }
+    const TaskExample& example = entry.example;
+    task.example = {std::string(example.model),
+                    std::string(example.input),
+                    std::string(example.parameters),
+                    std::string(example.output)};
+  }
   return known;
 }
 

@@ -69,8 +69,40 @@ struct Known {
   std::string sentence;
 };
 
-std::vector<Known> known_tasks();
 std::vector<Known> known_architectures();
+
+/// What the page of a task says, from the declarations that its parameters are read by.
+struct KnownTask {
+  std::string name;
+  std::string sentence;
+  std::vector<std::string> aliases;
+
+  struct Input {
+    std::string form;  // JSON
+    std::string result;
+  };
+
+  std::vector<Input> inputs;
+
+  struct Parameter {
+    std::string name;
+    std::string type;
+    std::string sentence;
+  };
+
+  std::vector<Parameter> parameters;
+
+  struct Example {
+    std::string model;  // a checkpoint folder of this repository
+    std::string input;
+    std::string parameters;  // empty: none
+    std::string output;
+  };
+
+  Example example;
+};
+
+std::vector<KnownTask> known_tasks();
 
 /// Names and versions of the libraries behind pipelines: `libtorch 2.11.0`.
 std::vector<std::string> library_versions();

@@ -28,6 +28,19 @@ constexpr std::array kOwn = {
     Parameter{"return_tensors", "false", "Accepted only as false: results are JSON."},
 };
 
+constexpr std::array kInputs = {
+    InputForm{R"("a text")",
+              "`[1][tokens][width]` numbers; with `pooling` one vector of `width` numbers"},
+    InputForm{R"(["a text", "another"])", "a list of their results"},
+};
+
+constexpr TaskExample kExample = {
+    .model = "tests/golden/tiny_regression",
+    .input = R"("the food was great")",
+    .parameters = R"({"pooling": "mean", "normalize": true})",
+    .output =
+        R"([-0.1692274,0.15770003,0.23603928,0.18679918,-0.042984247,-0.15141234,-0.24039789,-0.4609279,0.43079802,0.084911615,-0.1048401,0.031919193,-0.48194113,0.21885373,0.04884633,0.2711236])"};
+
 constexpr std::string_view kInner = "parameters.tokenize_kwargs";
 
 constexpr std::array<std::string_view, 3> kPoolings = {"none", "cls", "mean"};
@@ -123,6 +136,8 @@ MadeTask make(const TaskRequest& request) {
 TaskEntry feature_extraction() {
   return {"feature-extraction",
           "Gives the hidden states of a text, or one vector for it.",
+          kInputs,
+          kExample,
           false,
           parameters,
           make};

@@ -27,6 +27,14 @@ std::span<const TaskEntry> tasks() {
   return all;
 }
 
+std::vector<std::string_view> aliases_of(const TaskEntry& task) {
+  std::vector<std::string_view> names;
+  for (const auto& [alias, target] : kAliases) {
+    if (target == task.name) names.push_back(alias);
+  }
+  return names;
+}
+
 const TaskEntry* find_task(std::string_view name) {
   for (const auto& [alias, target] : kAliases) {
     if (name == alias) name = target;

@@ -30,16 +30,36 @@ struct MadeTask {
   std::vector<Error> errors;
 };
 
-/// One task: its name, and how it is made. A new task is a file of its own and a row of the table.
+/// A form that the input of a record may have, and what comes back for it.
+struct InputForm {
+  std::string_view form;  // JSON
+  std::string_view result;
+};
+
+/// A call as `pipe` makes it, and its result. Tests make it again.
+struct TaskExample {
+  std::string_view model;  // a checkpoint folder of this repository
+  std::string_view input;
+  std::string_view parameters;  // empty: none
+  std::string_view output;
+};
+
+/// One task: its name, what its page says, and how it is made. A new task is a file of its own and
+/// a row of the table.
 struct TaskEntry {
   std::string_view name;
   std::string_view sentence;
+  std::span<const InputForm> inputs;
+  TaskExample example;
   bool needs_head = false;  // it reads the outputs of a classification head
   std::vector<Parameter> (*parameters)();
   MadeTask (*make)(const TaskRequest& request);
 };
 
 std::span<const TaskEntry> tasks();
+
+/// Returns the other names that transformers takes for a task.
+std::vector<std::string_view> aliases_of(const TaskEntry& task);
 
 /// Returns nullptr for a name that is not in the table. Names that transformers takes for the same
 /// task are found, too.

@@ -27,6 +27,21 @@ constexpr std::array kOwn = {
               "The old way to ask for all labels, in their own order."},
 };
 
+constexpr std::array kInputs = {
+    InputForm{R"("a text")", "`{label, score}`; a list of them with `top_k`"},
+    InputForm{R"({"text": "a text", "text_pair": "another"})",
+              "the same, for two texts that the model reads together"},
+    InputForm{R"(["a text", {"text": "a text", "text_pair": "another"}])",
+              "a list of their results"},
+};
+
+constexpr TaskExample kExample = {
+    .model = "tests/golden/tiny_bert",
+    .input = R"("the food was great")",
+    .parameters = R"({"top_k": 2})",
+    .output =
+        R"([{"label":"positive","score":0.5354525446891785},{"label":"negative","score":0.2632720172405243}])"};
+
 constexpr std::array<std::string_view, 3> kFunctions = {"sigmoid", "softmax", "none"};
 
 std::vector<Parameter> parameters() {
@@ -164,6 +179,8 @@ MadeTask make(const TaskRequest& request) {
 TaskEntry text_classification() {
   return {"text-classification",
           "Labels a text, or a pair of texts, with scores.",
+          kInputs,
+          kExample,
           true,
           parameters,
           make};

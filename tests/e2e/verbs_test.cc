@@ -1,13 +1,17 @@
 #include "tests/support/worker_process.h"
 
 #include <filesystem>
+#include <iterator>
+#include <regex>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace millrace {
 namespace {
 
+using nlohmann::json;
 using testing::HasSubstr;
 using tests::environment;
 using tests::run_millrace;
@@ -74,12 +78,62 @@ TEST(Verbs, docs_prints_what_is_committed) {
   const auto answer = run_millrace({"docs", "--out", folder.path().string()});
 
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
-  for (const char* name : {"REFERENCE.md", "millrace.schema.json"}) {
+  for (const char* name : {"REFERENCE.md", "TASKS.md", "millrace.schema.json"}) {
     const std::string fresh = tests::read_file(folder.path() / name);
     EXPECT_GT(fresh.size(), 1000U);
     EXPECT_EQ(fresh, tests::read_file(source("config/generated/" + std::string(name))))
         << "run: millrace docs --out config/generated";
   }
+}
+
+TEST(Verbs, help_of_pipe_shows_the_page_of_a_task) {
+  const auto with_task = run_millrace({"pipe", "--task", "sentiment-analysis", "--help"});
+  const auto without = run_millrace({"pipe", "--help"});
+
+  EXPECT_EQ(with_task.exit_code, 0) << with_task.err;
+  EXPECT_THAT(with_task.out, HasSubstr("function_to_apply"));
+  EXPECT_EQ(without.exit_code, 0) << without.err;
+  EXPECT_THAT(without.out, testing::Not(HasSubstr("function_to_apply")));
+}
+
+/// Numbers may differ in their last digits from one processor to the next.
+void expect_same(const json& expected, const json& found, const std::string& what) {
+  if (expected.is_number_float()) {
+    EXPECT_NEAR(expected.get<double>(), found.get<double>(), 1e-5) << what;
+  } else if (expected.is_structured()) {
+    ASSERT_EQ(expected.type(), found.type()) << what;
+    ASSERT_EQ(expected.size(), found.size()) << what;
+    for (const auto& [key, value] : expected.items())
+      expect_same(value, expected.is_array() ? found.at(std::stoul(key)) : found.at(key), what);
+  } else {
+    EXPECT_EQ(expected, found) << what;
+  }
+}
+
+/// Every example of the page is made again: the command line and the answer under it.
+TEST(Verbs, examples_of_the_tasks_are_what_pipe_answers) {
+  const auto page = run_millrace({"docs", "tasks"});
+  ASSERT_EQ(page.exit_code, 0) << page.err;
+  const std::regex example(
+      "echo '(.*)' \\| millrace pipe --task (\\S+) --model (\\S+?)(?: --parameters '(.*)')?\n"
+      "```\n```json\n(.*)\n");
+  std::size_t examples = 0;
+  for (std::sregex_iterator at(page.out.begin(), page.out.end(), example), end; at != end; ++at) {
+    const std::smatch& found = *at;
+    std::vector<std::string> words = {
+        "pipe", "--task", found[2].str(), "--model", source(found[3].str())};
+    if (found[4].matched) words.insert(words.end(), {"--parameters", found[4].str()});
+    const auto answer = run_millrace(words, found[1].str() + "\n");
+    EXPECT_EQ(answer.exit_code, 0) << answer.err;
+    expect_same(json::parse(found[5].str()), json::parse(answer.out), found[2].str());
+    ++examples;
+  }
+  const auto tasks = run_millrace({"docs", "tasks"}).out;
+  const std::regex heading("\n## ");
+  EXPECT_EQ(
+      examples,
+      static_cast<std::size_t>(std::distance(
+          std::sregex_iterator(tasks.begin(), tasks.end(), heading), std::sregex_iterator())));
 }
 
 }  // namespace

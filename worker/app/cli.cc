@@ -1,6 +1,7 @@
 #include "worker/app/cli.h"
 
 #include "worker/app/exit_code.h"
+#include "worker/app/task_page.h"
 
 #include <cstdio>
 
@@ -87,6 +88,11 @@ Verb parse_command_line(int argc, const char* const* argv) {
       ->capture_default_str();
   pipe_app->add_option(
       "--revision", pipe.revision, "A name for the weights, carried in result headers");
+  // With --task the page of the task follows.
+  pipe_app->footer([&pipe] {
+    return pipe.task.empty() ? std::string("`--task T --help` shows the parameters of a task.")
+                             : "\n" + task_section(pipe.task);
+  });
   add_log_options(*pipe_app, pipe.log);
 
   LintVerb lint;
@@ -115,9 +121,15 @@ Verb parse_command_line(int argc, const char* const* argv) {
   show_app->add_flag("--origin", show.origin, "Say where each value comes from");
 
   DocsVerb docs;
-  CLI::App* docs_app = app.add_subcommand("docs", "Print the reference of the topology language");
+  CLI::App* docs_app =
+      app.add_subcommand("docs", "Print the reference of the topology language, or of the tasks");
+  docs_app->add_option("page", docs.page, "topology or tasks")
+      ->check(CLI::IsMember({"topology", "tasks"}))
+      ->capture_default_str();
   docs_app->add_option(
-      "--out", docs.folder, "Write REFERENCE.md and millrace.schema.json into this folder instead");
+      "--out",
+      docs.folder,
+      "Write REFERENCE.md, TASKS.md and millrace.schema.json into this folder instead");
 
   DemoVerb demo;
   CLI::App* demo_app = app.add_subcommand(

@@ -45,7 +45,8 @@ struct ConfigShowVerb {
 };
 
 struct DocsVerb {
-  std::string folder;  // empty: the reference page on stdout
+  std::string page = "topology";  // topology, tasks
+  std::string folder;             // empty: the page on stdout
 };
 
 struct DemoVerb {

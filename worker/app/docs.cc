@@ -1,5 +1,6 @@
 #include "config/base/limits.h"
 #include "config/schema/render.h"
+#include "worker/app/task_page.h"
 #include "worker/app/verbs.h"
 #include "worker/stages/pipelines.h"
 #include "worker/topology/spec.h"
@@ -7,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -23,7 +26,10 @@ void known_table(std::string& page,
 std::string reference() {
   std::string page =
       config::reference_page(topology_schema(), "Reference of the topology language");
-  known_table(page, "Tasks", runnable_tasks());
+  std::vector<std::pair<std::string, std::string>> tasks;
+  for (const auto& task : runnable_tasks()) tasks.emplace_back(task.name, task.sentence);
+  known_table(page, "Tasks", tasks);
+  page += "\nTheir inputs, parameters and results: `millrace docs tasks`.\n";
   known_table(page, "Architectures", runnable_architectures());
   page += "\n## Limits\n\n| Limit | Value | At most | Unit | Why |\n|---|---|---|---|---|\n";
   for (const config::Limit& limit : config::limits()) {
@@ -53,13 +59,14 @@ bool write(const std::filesystem::path& file, const std::string& text) {
 
 ExitCode run_docs(const DocsVerb& verb) {
   if (verb.folder.empty()) {
-    fmt::print("{}", reference());
+    fmt::print("{}", verb.page == "tasks" ? tasks_page() : reference());
     return ExitCode::done;
   }
   const std::filesystem::path folder(verb.folder);
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
   const bool written = write(folder / "REFERENCE.md", reference()) &&
+                       write(folder / "TASKS.md", tasks_page()) &&
                        write(folder / "millrace.schema.json",
                              config::json_schema(topology_schema(), "Millrace topology"));
   return written ? ExitCode::done : ExitCode::local_io;

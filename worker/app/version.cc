@@ -12,10 +12,15 @@ namespace {
 
 constexpr const char* kVersion = "0.1.0";
 
-template <typename Rows>
-std::string names_of(const Rows& rows) {
+std::string known_tasks() {
   std::vector<std::string> names;
-  for (const auto& [name, sentence] : rows) names.push_back(name);
+  for (const auto& task : runnable_tasks()) names.push_back(task.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string known_architectures() {
+  std::vector<std::string> names;
+  for (const auto& [name, sentence] : runnable_architectures()) names.push_back(name);
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -43,8 +48,8 @@ ExitCode run_version(const VersionVerb& verb) {
   for (const auto& kind : connectors::sink_kinds()) sinks.push_back(kind.name);
   for (const auto& codec : connectors::codecs()) codecs.push_back(codec.name);
   fmt::print("libraries      {}\n", fmt::join(libraries, ", "));
-  fmt::print("tasks          {}\n", names_of(runnable_tasks()));
-  fmt::print("architectures  {}\n", names_of(runnable_architectures()));
+  fmt::print("tasks          {}\n", known_tasks());
+  fmt::print("architectures  {}\n", known_architectures());
   fmt::print("sources        {}\n", fmt::join(sources, ", "));
   fmt::print("sinks          {}\n", fmt::join(sinks, ", "));
   fmt::print("codecs         {}\n", fmt::join(codecs, ", "));

@@ -3,17 +3,6 @@
 #include <fmt/format.h>
 
 namespace millrace::worker {
-namespace {
-
-std::vector<std::pair<std::string, std::string>> rows_of(
-    const std::vector<pipeline::Known>& known) {
-  std::vector<std::pair<std::string, std::string>> rows;
-  for (const pipeline::Known& row : known) rows.emplace_back(row.name, row.sentence);
-  return rows;
-}
-
-}  // namespace
-
 LoadedPipelineStage load_pipeline_stage(const pipeline::PipelineOptions& options) {
   pipeline::LoadedPipeline loaded = pipeline::load_pipeline(options);
   LoadedPipelineStage stage;
@@ -31,12 +20,13 @@ std::vector<Error> check_pipeline(const pipeline::PipelineOptions& options) {
   return pipeline::lint_pipeline(options);
 }
 
-std::vector<std::pair<std::string, std::string>> runnable_tasks() {
-  return rows_of(pipeline::known_tasks());
-}
+std::vector<pipeline::KnownTask> runnable_tasks() { return pipeline::known_tasks(); }
 
 std::vector<std::pair<std::string, std::string>> runnable_architectures() {
-  return rows_of(pipeline::known_architectures());
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const pipeline::Known& known : pipeline::known_architectures())
+    rows.emplace_back(known.name, known.sentence);
+  return rows;
 }
 
 std::vector<std::string> runtime_versions() { return pipeline::library_versions(); }

@@ -27,8 +27,8 @@ LoadedPipelineStage load_pipeline_stage(const pipeline::PipelineOptions& options
 /// What can be said about a pipeline without reading weights.
 std::vector<Error> check_pipeline(const pipeline::PipelineOptions& options);
 
-/// Names and sentences of what this build can run, for the reference page.
-std::vector<std::pair<std::string, std::string>> runnable_tasks();
+/// What this build can run, for the reference pages.
+std::vector<pipeline::KnownTask> runnable_tasks();
 std::vector<std::pair<std::string, std::string>> runnable_architectures();
 
 /// Versions of the libraries behind the pipelines, for `version --features`.

@@ -15,7 +15,7 @@ TEST(Generated, pages_in_the_tree_are_what_the_declaration_says) {
   const auto written = run_millrace({"docs", "--out", folder.path().string()});
 
   ASSERT_EQ(written.exit_code, 0) << written.err;
-  for (const char* file : {"REFERENCE.md", "millrace.schema.json"}) {
+  for (const char* file : {"REFERENCE.md", "TASKS.md", "millrace.schema.json"}) {
     EXPECT_EQ(tests::read_file(tree() / "config/generated" / file),
               tests::read_file(folder.path() / file))
         << file << " is stale: run `millrace docs --out config/generated`";
