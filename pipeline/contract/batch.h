@@ -1,16 +1,17 @@
 #pragma once
 
+#include "pipeline/contract/item.h"
+
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "pipeline/contract/item.h"
 
 namespace millrace::pipeline {
 
 /// Rows laid one after the other; nothing is padded.
 ///
-/// Row r owns ids[row_begin[r] .. row_begin[r + 1]). `type_ids` is empty (all zero) or as long as `ids`.
+/// Row r owns ids[row_begin[r] .. row_begin[r + 1]). `type_ids` is empty (all zero) or as long as
+/// `ids`.
 struct Batch {
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> type_ids;

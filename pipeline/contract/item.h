@@ -8,6 +8,8 @@ namespace millrace::pipeline {
 /// What a task will read of a row: the model computes nothing else.
 enum class Wanted : std::uint8_t {
   head,    // the outputs of the classification head: one row of num_labels
+  tokens,  // the outputs of a head over every token: [tokens, num_labels]; 2 columns, start and
+           // end, for questions
   hidden,  // the last hidden state of every token: [tokens, width]
   mean,    // the mean of the hidden states of all tokens: one row of width
   first,   // the hidden state of the first token: one row of width

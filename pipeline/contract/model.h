@@ -1,5 +1,9 @@
 #pragma once
 
+#include "config/base/result.h"
+#include "pipeline/contract/batch.h"
+#include "pipeline/contract/output.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -7,26 +11,31 @@
 #include <string>
 #include <vector>
 
-#include "config/base/result.h"
-#include "pipeline/contract/batch.h"
-#include "pipeline/contract/output.h"
-
 namespace millrace::pipeline {
+
+/// What stands on top of an encoder.
+enum class HeadKind : std::uint8_t {
+  none,
+  sequence_classification,
+  token_classification,
+  question_answering,
+  masked_lm
+};
 
 /// What tasks, checks and headers need to know about loaded weights.
 struct ModelFacts {
-  std::string model_type;               // "bert"
-  std::string architecture;             // "BertForSequenceClassification"
-  std::string revision;                 // declared revision + weights' sha256, shortened
-  std::string device;                   // "cpu", "cuda:0"
-  std::string dtype;                    // "float32"
-  std::size_t width = 0;                // hidden size
-  std::size_t vocab_size = 0;           // rows of the word embedding
-  std::size_t type_vocab_size = 0;      // 0: the model knows no token types
-  std::size_t max_positions = 0;        // tokens it can index; 0: no limit
-  std::vector<std::string> labels;      // id2label in order of id; empty without a classification head
-  std::string problem_type;             // config.problem_type, empty if absent
-  bool has_head = false;                // Wanted::head can be asked for
+  std::string model_type;           // "bert"
+  std::string architecture;         // "BertForSequenceClassification"
+  std::string revision;             // declared revision + weights' sha256, shortened
+  std::string device;               // "cpu", "cuda:0"
+  std::string dtype;                // "float32"
+  std::size_t width = 0;            // hidden size
+  std::size_t vocab_size = 0;       // rows of the word embedding
+  std::size_t type_vocab_size = 0;  // 0: the model knows no token types
+  std::size_t max_positions = 0;    // tokens it can index; 0: no limit
+  std::vector<std::string> labels;  // id2label in order of id; empty without a classification head
+  std::string problem_type;         // config.problem_type, empty if absent
+  HeadKind head = HeadKind::none;   // which head the weights were loaded with
 };
 
 /// What one runner reuses between batches. Confined to one thread.
@@ -35,7 +44,8 @@ class Workspace {
   virtual ~Workspace() = default;
 };
 
-/// Immutable weights and the arithmetic over them. Thread-safe: everything that changes is in the workspace.
+/// Immutable weights and the arithmetic over them. Thread-safe: everything that changes is in the
+/// workspace.
 class Model {
  public:
   virtual ~Model() = default;
@@ -44,8 +54,9 @@ class Model {
 
   /// Returns the wanted values of every row, packed in the order of the batch.
   ///
-  /// Errors: BAD_ROW (invalid_input) for an id outside the vocabulary, a row without tokens or longer than max_positions;
-  /// OUT_OF_MEMORY (resource_exhausted); DEVICE_LOST (device_lost); FORWARD_FAILED (internal).
+  /// Errors: BAD_ROW (invalid_input) for an id outside the vocabulary, a row without tokens or
+  /// longer than max_positions; OUT_OF_MEMORY (resource_exhausted); DEVICE_LOST (device_lost);
+  /// FORWARD_FAILED (internal).
   virtual Result<Output> forward(const Batch& batch, Workspace& workspace) const = 0;
 };
 

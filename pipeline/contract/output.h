@@ -17,7 +17,8 @@ struct RowView {
   std::span<const float> row(std::size_t i) const { return values.subspan(i * width, width); }
 };
 
-/// What a batch came back as: per row its wanted values, packed in the order of the batch, on the host.
+/// What a batch came back as: per row its wanted values, packed in the order of the batch, on the
+/// host.
 struct Output {
   std::vector<float> values;
   std::vector<std::size_t> begin;  // rows + 1 offsets into values

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <memory>
-#include <span>
-#include <vector>
-
 #include "config/base/json.h"
 #include "config/base/result.h"
 #include "pipeline/contract/item.h"
 #include "pipeline/contract/output.h"
+
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace millrace::pipeline {
 
@@ -24,7 +24,8 @@ struct Prepared {
   bool truncated = false;  // some text was cut, by our default or by the user's parameters
 };
 
-/// Turns one document into 0 … n items, and their outputs into one document. Immutable, thread-safe.
+/// Turns one document into 0 … n items, and their outputs into one document. Immutable,
+/// thread-safe.
 class Task {
  public:
   virtual ~Task() = default;
@@ -32,7 +33,8 @@ class Task {
   /// Errors are data faults (invalid_input): BAD_INPUT, TOO_LONG, BAD_UTF8 …
   virtual Result<Prepared> prepare(const Json& input) const = 0;
 
-  /// rows: one per item, in the order of the items. Returns what transformers returns for this element of a list call.
+  /// rows: one per item, in the order of the items. Returns what transformers returns for this
+  /// element of a list call.
   virtual Result<Json> finish(const Prepared& prepared, std::span<const RowView> rows) const = 0;
 };
 

@@ -3,7 +3,6 @@
 #include "config/base/json.h"
 #include "pipeline/contract/model.h"
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -12,8 +11,6 @@
 #include <vector>
 
 namespace millrace::pipeline {
-
-enum class HeadKind : std::uint8_t { none, sequence_classification };
 
 /// A resolved wish: which weights, with which head, where.
 struct ModelRequest {

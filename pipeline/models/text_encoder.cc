@@ -54,7 +54,8 @@ Result<void> check_batch(const Batch& batch, const ModelFacts& facts) {
                      fmt::format("a token type is outside the {} types", facts.type_vocab_size));
     }
     if (batch.wanted[row] == Wanted::head)
-      check(facts.has_head, "a head is wanted of a model that has one");
+      check(facts.head == HeadKind::sequence_classification,
+            "a head is wanted of a model that has one");
   }
   return {};
 }
@@ -137,6 +138,9 @@ class TextEncoder final : public Model {
         output.values.insert(output.values.end(), values.begin(), values.end());
       };
       switch (batch.wanted[row]) {
+        case Wanted::tokens:
+          check(false, "a head over tokens is wanted of a model that has one");
+          break;
         case Wanted::head:
           append(values_of(scores).subspan(labels * head_row++, labels));
           break;

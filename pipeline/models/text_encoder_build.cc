@@ -199,7 +199,7 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
                  .max_positions = static_cast<std::size_t>(shape.positions),
                  .labels = has_head ? labels : std::vector<std::string>(),
                  .problem_type = problem_type,
-                 .has_head = has_head};
+                 .head = request.head};
   // "bert." names its model type.
   parts.facts.model_type = std::string(names.prefix.substr(0, names.prefix.size() - 1));
   return BuiltModel{.model = make_text_encoder(std::move(parts)), .errors = {}};

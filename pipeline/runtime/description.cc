@@ -117,7 +117,7 @@ Result<const TaskEntry*> infer_task(const fs::path& folder, const Json& config) 
 }
 
 HeadKind head_of(const TaskEntry* task) {
-  return task != nullptr && task->needs_head ? HeadKind::sequence_classification : HeadKind::none;
+  return task != nullptr ? task->head : HeadKind::none;
 }
 
 Result<const Architecture*> find_architecture(const fs::path& folder,
@@ -144,7 +144,7 @@ Result<const Architecture*> find_architecture(const fs::path& folder,
 /// transformers makes a head of random numbers up where the weights hold none; its scores mean
 /// nothing.
 bool check_head(const fs::path& folder, Description& description) {
-  if (description.task == nullptr || !description.task->needs_head || !description.checkpoint)
+  if (description.task == nullptr || description.task->head == HeadKind::none || !description.checkpoint)
     return false;
   const auto& entries = description.checkpoint->entries();
   const bool found = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {

@@ -123,7 +123,7 @@ std::shared_ptr<const Model> build_model(const PipelineOptions& options,
   ModelRequest request;
   request.folder = options.model;
   request.config = description.config;
-  request.head = description.has_head ? HeadKind::sequence_classification : HeadKind::none;
+  request.head = description.has_head ? description.task->head : HeadKind::none;
   request.device = device->name;
   request.dtype = *dtype;
   request.revision = options.revision;

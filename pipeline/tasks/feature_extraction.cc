@@ -138,7 +138,7 @@ TaskEntry feature_extraction() {
           "Gives the hidden states of a text, or one vector for it.",
           kInputs,
           kExample,
-          false,
+          HeadKind::none,
           parameters,
           make};
 }

@@ -51,7 +51,7 @@ struct TaskEntry {
   std::string_view sentence;
   std::span<const InputForm> inputs;
   TaskExample example;
-  bool needs_head = false;  // it reads the outputs of a classification head
+  HeadKind head = HeadKind::none;  // the head that it reads
   std::vector<Parameter> (*parameters)();
   MadeTask (*make)(const TaskRequest& request);
 };

@@ -181,7 +181,7 @@ TaskEntry text_classification() {
           "Labels a text, or a pair of texts, with scores.",
           kInputs,
           kExample,
-          true,
+          HeadKind::sequence_classification,
           parameters,
           make};
 }

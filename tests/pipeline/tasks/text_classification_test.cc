@@ -26,7 +26,7 @@ TaskRequest request_of(const Json& parameters, std::vector<std::string> labels) 
   TaskRequest request;
   request.tokenizer = tokenizer();
   request.facts.labels = std::move(labels);
-  request.facts.has_head = true;
+  request.facts.head = HeadKind::sequence_classification;
   request.parameters = std::make_shared<const Json>(parameters);
   return request;
 }
