@@ -55,8 +55,8 @@ class Model {
   /// Returns the wanted values of every row, packed in the order of the batch.
   ///
   /// Errors: BAD_ROW (invalid_input) for an id outside the vocabulary, a row without tokens or
-  /// longer than max_positions; OUT_OF_MEMORY (resource_exhausted); DEVICE_LOST (device_lost);
-  /// FORWARD_FAILED (internal).
+  /// longer than max_positions, a position outside its row; OUT_OF_MEMORY (resource_exhausted);
+  /// DEVICE_LOST (device_lost); FORWARD_FAILED (internal).
   virtual Result<Output> forward(const Batch& batch, Workspace& workspace) const = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include "pipeline/models/text_encoder_build.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 namespace millrace::pipeline {
@@ -16,13 +18,29 @@ constexpr EncoderNames kNames = {.prefix = "bert.",
                                  .attention_norm = "attention.output.LayerNorm",
                                  .up = "intermediate.dense",
                                  .down = "output.dense",
-                                 .output_norm = "output.LayerNorm",
-                                 .head_dense = "pooler.dense",
-                                 .head_dense_in_base = true};
+                                 .output_norm = "output.LayerNorm"};
 
-bool supports(HeadKind head) {
-  return head == HeadKind::none || head == HeadKind::sequence_classification;
-}
+constexpr std::array<HeadNames, 5> kHeads = {{
+    {.kind = HeadKind::none, .architecture = "BertModel"},
+    {.kind = HeadKind::sequence_classification,
+     .architecture = "BertForSequenceClassification",
+     .dense = "pooler.dense",
+     .dense_in_base = true,
+     .activation = "tanh",
+     .scores = "classifier"},
+    {.kind = HeadKind::token_classification,
+     .architecture = "BertForTokenClassification",
+     .scores = "classifier"},
+    {.kind = HeadKind::question_answering,
+     .architecture = "BertForQuestionAnswering",
+     .scores = "qa_outputs"},
+    {.kind = HeadKind::masked_lm,
+     .architecture = "BertForMaskedLM",
+     .dense = "cls.predictions.transform.dense",
+     .norm = "cls.predictions.transform.LayerNorm",
+     .scores = "cls.predictions.decoder",
+     .scores_bias = "cls.predictions.bias"},
+}};
 
 BuiltModel build(const ModelRequest& request) {
   ModelConfig config(*request.config);
@@ -43,17 +61,15 @@ BuiltModel build(const ModelRequest& request) {
   if (config.flag_or("is_decoder", false)) {
     config.refuse("config.json: is_decoder, only encoders are run");
   }
-  const std::string_view architecture =
-      request.head == HeadKind::none ? "BertModel" : "BertForSequenceClassification";
-  return build_text_encoder(request, architecture, kNames, shape, config, Activation::tanh);
+  return build_text_encoder(request, kNames, *find_head(kHeads, request.head), shape, config);
 }
 
 }  // namespace
 
 Architecture bert() {
   return {.model_type = "bert",
-          .sentence = "BERT: embeddings and sequence classification.",
-          .supports = supports,
+          .sentence = "BERT: embeddings, labels of texts and of tokens, answers, masked words.",
+          .heads = kHeads,
           .build = build};
 }
 

@@ -2,6 +2,8 @@
 
 #include "pipeline/models/text_encoder_build.h"
 
+#include <array>
+
 namespace millrace::pipeline {
 namespace {
 
@@ -14,13 +16,27 @@ constexpr EncoderNames kNames = {.prefix = "distilbert.",
                                  .attention_norm = "sa_layer_norm",
                                  .up = "ffn.lin1",
                                  .down = "ffn.lin2",
-                                 .output_norm = "output_layer_norm",
-                                 .head_dense = "pre_classifier",
-                                 .head_dense_in_base = false};
+                                 .output_norm = "output_layer_norm"};
 
-bool supports(HeadKind head) {
-  return head == HeadKind::none || head == HeadKind::sequence_classification;
-}
+constexpr std::array<HeadNames, 5> kHeads = {{
+    {.kind = HeadKind::none, .architecture = "DistilBertModel"},
+    {.kind = HeadKind::sequence_classification,
+     .architecture = "DistilBertForSequenceClassification",
+     .dense = "pre_classifier",
+     .activation = "relu",
+     .scores = "classifier"},
+    {.kind = HeadKind::token_classification,
+     .architecture = "DistilBertForTokenClassification",
+     .scores = "classifier"},
+    {.kind = HeadKind::question_answering,
+     .architecture = "DistilBertForQuestionAnswering",
+     .scores = "qa_outputs"},
+    {.kind = HeadKind::masked_lm,
+     .architecture = "DistilBertForMaskedLM",
+     .dense = "vocab_transform",
+     .norm = "vocab_layer_norm",
+     .scores = "vocab_projector"},
+}};
 
 BuiltModel build(const ModelRequest& request) {
   ModelConfig config(*request.config);
@@ -34,18 +50,17 @@ BuiltModel build(const ModelRequest& request) {
                               .types = 0,
                               .eps = 1e-12,  // fixed in the reference
                               .activation = config.text_or("activation", "gelu")};
-  const std::string_view architecture =
-      request.head == HeadKind::none ? "DistilBertModel" : "DistilBertForSequenceClassification";
-  return build_text_encoder(request, architecture, kNames, shape, config, Activation::relu);
+  return build_text_encoder(request, kNames, *find_head(kHeads, request.head), shape, config);
 }
 
 }  // namespace
 
 Architecture distilbert() {
-  return {.model_type = "distilbert",
-          .sentence = "DistilBERT: embeddings and sequence classification.",
-          .supports = supports,
-          .build = build};
+  return {
+      .model_type = "distilbert",
+      .sentence = "DistilBERT: embeddings, labels of texts and of tokens, answers, masked words.",
+      .heads = kHeads,
+      .build = build};
 }
 
 }  // namespace millrace::pipeline

@@ -4,9 +4,9 @@
 
 namespace millrace::pipeline {
 
-/// DistilBertModel and DistilBertForSequenceClassification: BERT's encoder without token types and
-/// pooler; the head reads the first token through a dense layer and ReLU. Source: transformers 4.57
-/// modeling_distilbert.py.
+/// DistilBertModel and its classes for every head: BERT's encoder without token types and
+/// pooler; the classifier reads the first token through a dense layer and ReLU. Source:
+/// transformers 4.57 modeling_distilbert.py.
 Architecture distilbert();
 
 }  // namespace millrace::pipeline

@@ -3,6 +3,7 @@
 #include "pipeline/models/bert.h"
 #include "pipeline/models/distilbert.h"
 
+#include <algorithm>
 #include <array>
 
 namespace millrace::pipeline {
@@ -10,6 +11,12 @@ namespace millrace::pipeline {
 std::span<const Architecture> architectures() {
   static const std::array kAll = {bert(), distilbert()};
   return kAll;
+}
+
+const HeadNames* find_head(std::span<const HeadNames> heads, HeadKind kind) {
+  const auto found = std::find_if(
+      heads.begin(), heads.end(), [&](const HeadNames& head) { return head.kind == kind; });
+  return found == heads.end() ? nullptr : &*found;
 }
 
 }  // namespace millrace::pipeline

@@ -2,6 +2,7 @@
 
 #include "config/base/json.h"
 #include "pipeline/contract/model.h"
+#include "pipeline/models/head_names.h"
 
 #include <filesystem>
 #include <memory>
@@ -32,10 +33,13 @@ struct BuiltModel {
 struct Architecture {
   std::string_view model_type;  // config.json's model_type
   std::string_view sentence;
-  bool (*supports)(HeadKind head);
+  std::span<const HeadNames> heads;  // static; HeadKind::none among them
   BuiltModel (*build)(const ModelRequest& request);
 };
 
 std::span<const Architecture> architectures();
+
+/// Returns nullptr for a head that is not among them.
+const HeadNames* find_head(std::span<const HeadNames> heads, HeadKind kind);
 
 }  // namespace millrace::pipeline

@@ -1,29 +1,28 @@
 #pragma once
 
 #include "pipeline/contract/model.h"
+#include "pipeline/models/head.h"
 #include "pipeline/nn/embedding.h"
 #include "pipeline/nn/encoder_layer.h"
-#include "pipeline/nn/linear.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace millrace::pipeline {
 
-/// What BERT and DistilBERT have in common once their names are resolved.
+/// What BERT and its descendants have in common once their names are resolved.
 struct TextEncoderParts {
   ModelFacts facts;
   Embedding embedding;
   std::vector<EncoderLayer> layers;
-  // The classification head reads the first token: dense with its activation, then the scores. Null
-  // without a head.
-  std::unique_ptr<const Linear> head_dense;
-  std::unique_ptr<const Linear> head_scores;
+  std::optional<Head> head;  // present unless facts.head is none
 };
 
 /// An encoder over packed rows: embeds, runs the layers, and hands back what each row wants.
 ///
-/// Thread-safe. The last layer computes only first tokens when no row of the batch wants more.
+/// Thread-safe. The last layer computes only first tokens when no row of the batch wants more; a
+/// head sees only the tokens that it is asked for.
 std::shared_ptr<const Model> make_text_encoder(TextEncoderParts parts);
 
 }  // namespace millrace::pipeline

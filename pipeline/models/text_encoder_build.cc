@@ -6,6 +6,7 @@
 #include "pipeline/tensor/guard.h"
 #include "pipeline/tensor/weights.h"
 
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -17,12 +18,17 @@ namespace millrace::pipeline {
 namespace {
 
 constexpr std::int64_t kMostLayers = 1024;
+constexpr std::int64_t kSpanEnds = 2;  // an answer starts and ends somewhere
 constexpr std::size_t kRevisionDigits = 12;
 
 /// A matrix and its bias.
-struct Pair {
-  at::Tensor weight;
-  at::Tensor bias;
+using Pair = std::pair<at::Tensor, at::Tensor>;
+
+/// The weights of a head as they are stored; undefined where the head has no such part.
+struct HeadWeights {
+  at::Tensor dense, dense_bias;
+  std::optional<LayerNorm> norm;
+  at::Tensor scores, scores_bias;  // [outputs, width]
 };
 
 void check_shape(EncoderShape& shape, ModelConfig& config) {
@@ -80,38 +86,54 @@ class Taker {
     return layer;
   }
 
-  Pair head_dense() {
-    const std::string name(names_.head_dense);
+  /// outputs: columns of the scores; words: the table that scores over the vocabulary are tied to,
+  /// undefined if they are not.
+  HeadWeights head(const HeadNames& head, std::int64_t outputs, const at::Tensor& words) {
     const std::int64_t width = shape_.width;
-    const auto [weight, bias] =
-        names_.head_dense_in_base ? base_pair(name, width, width) : head_pair(name, width, width);
-    return {weight, bias};
-  }
-
-  Pair classifier(std::int64_t labels) {
-    const auto [weight, bias] = head_pair("classifier", labels, shape_.width);
-    return {weight, bias};
+    const std::string dense(head.dense);
+    const std::string scores(head.scores);
+    HeadWeights taken;
+    if (!dense.empty()) {
+      std::tie(taken.dense, taken.dense_bias) =
+          head.dense_in_base ? base_pair(dense, width, width) : head_pair(dense, width, width);
+    }
+    if (!head.norm.empty()) taken.norm = head_norm(std::string(head.norm), width);
+    taken.scores = words.defined() ? words : weights_.head(scores + ".weight", {outputs, width});
+    taken.scores_bias = weights_.head(scores_bias(head), {outputs});
+    return taken;
   }
 
  private:
-  std::pair<at::Tensor, at::Tensor> base_pair(const std::string& name,
-                                              std::int64_t out,
-                                              std::int64_t in) {
+  Pair base_pair(const std::string& name, std::int64_t out, std::int64_t in) {
     at::Tensor weight = weights_.base(name + ".weight", {out, in});
     return {std::move(weight), weights_.base(name + ".bias", {out})};
   }
 
-  std::pair<at::Tensor, at::Tensor> head_pair(const std::string& name,
-                                              std::int64_t out,
-                                              std::int64_t in) {
+  Pair head_pair(const std::string& name, std::int64_t out, std::int64_t in) {
     at::Tensor weight = weights_.head(name + ".weight", {out, in});
     return {std::move(weight), weights_.head(name + ".bias", {out})};
+  }
+
+  /// A bias that stands apart is stored once more as the bias of the scores, or only there.
+  std::string scores_bias(const HeadNames& head) const {
+    const std::string apart(head.scores_bias);
+    const std::string beside = std::string(head.scores) + ".bias";
+    if (apart.empty()) return beside;
+    return weights_.has_head(beside) && !weights_.has_head(apart) ? beside : apart;
   }
 
   LayerNorm norm(const std::string& name) {
     LayerNorm norm;
     norm.weight = weights_.base(name + ".weight", {shape_.width});
     norm.bias = weights_.base(name + ".bias", {shape_.width});
+    norm.eps = shape_.eps;
+    return norm;
+  }
+
+  LayerNorm head_norm(const std::string& name, std::int64_t width) {
+    LayerNorm norm;
+    norm.weight = weights_.head(name + ".weight", {width});
+    norm.bias = weights_.head(name + ".bias", {width});
     norm.eps = shape_.eps;
     return norm;
   }
@@ -152,79 +174,104 @@ Result<std::string> revision_of(const ModelRequest& request, const Checkpoint& c
 
 struct Loading {
   const ModelRequest& request;
-  std::string_view architecture;
   const EncoderNames& names;
+  const HeadNames& head;
   const EncoderShape& shape;
   const std::vector<std::string>& labels;
+  std::string model_type;
   std::string problem_type;
-  Activation head_activation;
+  bool tied;  // scores over the vocabulary are the word embedding
+
+  std::int64_t outputs() const {
+    if (head.kind == HeadKind::question_answering) return kSpanEnds;
+    if (head.kind == HeadKind::masked_lm) return shape.vocabulary;
+    return static_cast<std::int64_t>(labels.size());
+  }
+
+  bool reads_labels() const {
+    return head.kind == HeadKind::sequence_classification ||
+           head.kind == HeadKind::token_classification;
+  }
 };
+
+ModelFacts facts_of(const Loading& loading, std::string revision) {
+  const EncoderShape& shape = loading.shape;
+  return {.model_type = loading.model_type,
+          .architecture = std::string(loading.head.architecture),
+          .revision = std::move(revision),
+          .device = loading.request.device,
+          .dtype = loading.request.dtype,
+          .width = static_cast<std::size_t>(shape.width),
+          .vocab_size = static_cast<std::size_t>(shape.vocabulary),
+          .type_vocab_size = static_cast<std::size_t>(shape.types),
+          .max_positions = static_cast<std::size_t>(shape.positions),
+          .labels = loading.reads_labels() ? loading.labels : std::vector<std::string>(),
+          .problem_type = loading.problem_type,
+          .head = loading.head.kind};
+}
+
+Head make_head(const HeadWeights& weights, const HeadNames& names, const EncoderShape& shape) {
+  Head head;
+  if (weights.dense.defined()) {
+    const std::string_view name = names.activation.empty() ? shape.activation : names.activation;
+    head.dense = make_linear(weights.dense, weights.dense_bias, activation(name).value());
+  }
+  head.norm = weights.norm;
+  head.scores = make_linear(weights.scores, weights.scores_bias);
+  head.outputs = static_cast<std::size_t>(weights.scores.size(0));
+  return head;
+}
 
 /// Runs under the guard: everything here calls libtorch.
 Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
-  const auto& [request, architecture, names, shape, labels, problem_type, head_activation] =
-      loading;
-  const bool has_head = request.head == HeadKind::sequence_classification;
+  const ModelRequest& request = loading.request;
+  const EncoderShape& shape = loading.shape;
+  const bool has_head = loading.head.kind != HeadKind::none;
   Weights weights(checkpoint, request.device, request.dtype);
-  weights.use_prefix(std::string(names.prefix));
-  Taker taker(weights, names, shape);
+  weights.use_prefix(std::string(loading.names.prefix));
+  Taker taker(weights, loading.names, shape);
   TextEncoderParts parts;
   parts.embedding = taker.embedding();
   std::vector<EncoderLayerWeights> layers;
   for (std::int64_t i = 0; i < shape.layers; ++i) layers.push_back(taker.layer(i));
-  const Pair dense = has_head ? taker.head_dense() : Pair();
-  const Pair classifier =
-      has_head ? taker.classifier(static_cast<std::int64_t>(labels.size())) : Pair();
+  const at::Tensor words = loading.tied ? parts.embedding.words : at::Tensor();
+  const HeadWeights head =
+      has_head ? taker.head(loading.head, loading.outputs(), words) : HeadWeights();
   if (!weights.errors().empty()) return BuiltModel{.model = nullptr, .errors = weights.errors()};
   // From here on every tensor is there and has its shape.
   for (EncoderLayerWeights& layer : layers) {
     parts.layers.push_back(prepare(layer, shape, weights));
     layer = {};
   }
-  if (has_head) {
-    parts.head_dense = make_linear(dense.weight, dense.bias, head_activation);
-    parts.head_scores = make_linear(classifier.weight, classifier.bias);
-  }
+  if (has_head) parts.head = make_head(head, loading.head, shape);
   note_unread(request, weights);
   auto revision = revision_of(request, checkpoint);
   if (!revision) return std::move(revision).error();
-  parts.facts = {.model_type = {},
-                 .architecture = std::string(architecture),
-                 .revision = *std::move(revision),
-                 .device = request.device,
-                 .dtype = request.dtype,
-                 .width = static_cast<std::size_t>(shape.width),
-                 .vocab_size = static_cast<std::size_t>(shape.vocabulary),
-                 .type_vocab_size = static_cast<std::size_t>(shape.types),
-                 .max_positions = static_cast<std::size_t>(shape.positions),
-                 .labels = has_head ? labels : std::vector<std::string>(),
-                 .problem_type = problem_type,
-                 .head = request.head};
-  // "bert." names its model type.
-  parts.facts.model_type = std::string(names.prefix.substr(0, names.prefix.size() - 1));
+  parts.facts = facts_of(loading, *std::move(revision));
   return BuiltModel{.model = make_text_encoder(std::move(parts)), .errors = {}};
 }
 
 }  // namespace
 
 BuiltModel build_text_encoder(const ModelRequest& request,
-                              std::string_view architecture,
                               const EncoderNames& names,
+                              const HeadNames& head,
                               EncoderShape shape,
-                              ModelConfig& config,
-                              Activation head_activation) {
+                              ModelConfig& config) {
   check_shape(shape, config);
   const std::vector<std::string> labels = config.labels();
   if (!config.errors().empty()) return {.model = nullptr, .errors = config.errors()};
   const auto checkpoint = Checkpoint::open(request.folder);
   if (!checkpoint) return {.model = nullptr, .errors = {checkpoint.error()}};
-  const Loading loading = {.request = request,
-                           .architecture = architecture,
-                           .names = names,
-                           .shape = shape,
-                           .labels = labels,
-                           .problem_type = config.text_or("problem_type", ""),
-                           .head_activation = head_activation};
+  const Loading loading = {
+      .request = request,
+      .names = names,
+      .head = head,
+      .shape = shape,
+      .labels = labels,
+      .model_type = config.text_or("model_type", ""),
+      .problem_type = config.text_or("problem_type", ""),
+      .tied = head.kind == HeadKind::masked_lm && config.flag_or("tie_word_embeddings", true)};
   auto built = guarded("loading the weights", [&] { return load(loading, *checkpoint); });
   if (!built) return {.model = nullptr, .errors = {std::move(built).error()}};
   return *std::move(built);

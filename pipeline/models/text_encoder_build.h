@@ -1,8 +1,8 @@
 #pragma once
 
+#include "pipeline/models/head_names.h"
 #include "pipeline/models/model_config.h"
 #include "pipeline/models/table.h"
-#include "pipeline/nn/activation.h"
 
 #include <cstdint>
 #include <string>
@@ -23,8 +23,6 @@ struct EncoderNames {
   std::string_view up;
   std::string_view down;
   std::string_view output_norm;
-  std::string_view head_dense;  // reads the first token, before the classifier
-  bool head_dense_in_base;      // whether it stands under the prefix
 };
 
 /// The numbers of config.json under one set of names.
@@ -42,14 +40,13 @@ struct EncoderShape {
 
 /// Loads an encoder: checks the configuration, takes every weight, prepares the layers.
 ///
-/// head_activation: between head_dense and the classifier. Complaints of `config` come back with
-/// all others, and so does every weight that is missing or misshapen. Weights that nobody reads are
-/// noted in the log.
+/// head: the row of the architecture's heads that the request names. Complaints of `config` come
+/// back with all others, and so does every weight that is missing or misshapen. Weights that nobody
+/// reads are noted in the log.
 BuiltModel build_text_encoder(const ModelRequest& request,
-                              std::string_view architecture,
                               const EncoderNames& names,
+                              const HeadNames& head,
                               EncoderShape shape,
-                              ModelConfig& config,
-                              Activation head_activation);
+                              ModelConfig& config);
 
 }  // namespace millrace::pipeline

@@ -4,6 +4,7 @@
 #include "config/schema/suggest.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <fstream>
 #include <sstream>
@@ -96,10 +97,19 @@ std::string shown_classes(const Json& config) {
   return classes.empty() ? "no architecture" : shown(config::listed(classes));
 }
 
+/// How the names of classes end, and the task they are for.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kTasksOfClasses = {
+    {{"ForSequenceClassification", "text-classification"},
+     {"ForTokenClassification", "token-classification"},
+     {"ForQuestionAnswering", "question-answering"},
+     {"ForMaskedLM", "fill-mask"},
+     {"Model", "feature-extraction"}}};
+
 /// The task that a class of transformers is for, nothing if that is not one of ours.
 const TaskEntry* task_of_class(std::string_view name) {
-  if (name.ends_with("ForSequenceClassification")) return find_task("text-classification");
-  if (name.ends_with("Model")) return find_task("feature-extraction");
+  for (const auto& [ending, task] : kTasksOfClasses) {
+    if (name.ends_with(ending)) return find_task(task);
+  }
   return nullptr;
 }
 
@@ -116,9 +126,7 @@ Result<const TaskEntry*> infer_task(const fs::path& folder, const Json& config) 
                            config::listed(task_names())));
 }
 
-HeadKind head_of(const TaskEntry* task) {
-  return task != nullptr ? task->head : HeadKind::none;
-}
+HeadKind head_of(const TaskEntry* task) { return task != nullptr ? task->head : HeadKind::none; }
 
 Result<const Architecture*> find_architecture(const fs::path& folder,
                                               const Json& config,
@@ -128,7 +136,7 @@ Result<const Architecture*> find_architecture(const fs::path& folder,
   for (const Architecture& architecture : architectures()) {
     known.emplace_back(architecture.model_type);
     if (architecture.model_type != name) continue;
-    if (architecture.supports(head_of(task))) return &architecture;
+    if (find_head(architecture.heads, head_of(task)) != nullptr) return &architecture;
     return error(Errc::unsupported,
                  "UNSUPPORTED_MODEL",
                  fmt::format("{}: {} has no head for {}", folder.string(), name, task->name));
@@ -141,23 +149,39 @@ Result<const Architecture*> find_architecture(const fs::path& folder,
                            config::listed(known)));
 }
 
+std::string_view head_name(HeadKind head) {
+  switch (head) {
+    case HeadKind::none:
+      return "no head";
+    case HeadKind::sequence_classification:
+      return "classification head";
+    case HeadKind::token_classification:
+      return "token classification head";
+    case HeadKind::question_answering:
+      return "question answering head";
+    case HeadKind::masked_lm:
+      return "masked language model head";
+  }
+  return "";
+}
+
 /// transformers makes a head of random numbers up where the weights hold none; its scores mean
 /// nothing.
 bool check_head(const fs::path& folder, Description& description) {
-  if (description.task == nullptr || description.task->head == HeadKind::none || !description.checkpoint)
+  const HeadKind kind = head_of(description.task);
+  if (kind == HeadKind::none || description.architecture == nullptr || !description.checkpoint)
     return false;
-  const auto& entries = description.checkpoint->entries();
-  const bool found = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
-    return entry.first.starts_with("classifier.");
-  });
-  if (found) return true;
+  const std::string weight = own_weight(*find_head(description.architecture->heads, kind));
+  if (description.checkpoint->find(weight) != nullptr) return true;
   description.errors.push_back(
       error(Errc::invalid_input,
             "NO_HEAD",
-            fmt::format("{}: the weights hold no classification head (no tensor "
-                        "classifier.weight; config.json names {}), and {} needs one; take a "
-                        "checkpoint that was trained for it, or run feature-extraction",
+            fmt::format("{}: the weights hold no {} (no tensor {}; config.json names {}), and {} "
+                        "needs one; take a checkpoint that was trained for it, or run "
+                        "feature-extraction",
                         folder.string(),
+                        head_name(kind),
+                        weight,
                         shown_classes(*description.config),
                         description.task->name)));
   return false;

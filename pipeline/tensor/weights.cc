@@ -76,21 +76,26 @@ void Weights::use_prefix(std::string prefix) {
   });
 }
 
-const Checkpoint::Entry* Weights::find_base(const std::string& name) const {
-  const std::string full = has_prefix_ ? prefix_ + name : name;
+const Checkpoint::Entry* Weights::find(const std::string& full) const {
   if (const auto* entry = checkpoint_.find(full)) return entry;
   const std::string old = old_name(full);
   return old.empty() ? nullptr : checkpoint_.find(old);
 }
 
+const Checkpoint::Entry* Weights::find_base(const std::string& name) const {
+  return find(has_prefix_ ? prefix_ + name : name);
+}
+
 bool Weights::has_base(const std::string& name) const { return find_base(name) != nullptr; }
+
+bool Weights::has_head(const std::string& name) const { return find(name) != nullptr; }
 
 at::Tensor Weights::base(const std::string& name, const std::vector<std::int64_t>& shape) {
   return take(find_base(name), has_prefix_ ? prefix_ + name : name, shape);
 }
 
 at::Tensor Weights::head(const std::string& name, const std::vector<std::int64_t>& shape) {
-  return take(checkpoint_.find(name), name, shape);
+  return take(find(name), name, shape);
 }
 
 at::Tensor Weights::take(const Checkpoint::Entry* entry,

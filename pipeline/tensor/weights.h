@@ -39,8 +39,9 @@ class Weights {
   /// The same for a tensor outside the base model ("classifier.weight").
   at::Tensor head(const std::string& name, const std::vector<std::int64_t>& shape);
 
-  /// Says that a tensor is in the base model, whatever its shape.
+  /// Says that a tensor is in the base model, or outside it, whatever its shape.
   bool has_base(const std::string& name) const;
+  bool has_head(const std::string& name) const;
 
   /// WEIGHT_MISSING, WEIGHT_SHAPE, WEIGHT_DTYPE (invalid_input): all that was found so far.
   const std::vector<Error>& errors() const { return errors_; }
@@ -52,6 +53,7 @@ class Weights {
   void release(const at::Tensor& tensor) const;
 
  private:
+  const Checkpoint::Entry* find(const std::string& full) const;
   const Checkpoint::Entry* find_base(const std::string& name) const;
   at::Tensor take(const Checkpoint::Entry* entry,
                   const std::string& shown,

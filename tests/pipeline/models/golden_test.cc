@@ -1,13 +1,11 @@
-#include "config/base/json.h"
-#include "pipeline/models/table.h"
+#include "tests/pipeline/models/golden_models.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -19,64 +17,6 @@ namespace {
 constexpr double kFloat32 = 1e-5;        // against transformers 4.57, float32 on the CPU
 constexpr double kSameRow = 1e-6;        // alone against in company: the order of sums may differ
 constexpr double kSameVector = 0.99999;  // cosine against sentence-transformers
-
-std::filesystem::path golden() {
-  const char* root = std::getenv("MILLRACE_SOURCE_DIR");
-  return std::filesystem::path(root == nullptr ? "." : root) / "tests" / "golden";
-}
-
-Json read(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return Json::parse(stream);
-}
-
-BuiltModel build(const std::filesystem::path& folder, HeadKind head, Json config) {
-  const std::string type = config.at("model_type");
-  ModelRequest request;
-  request.folder = folder;
-  request.config = std::make_shared<const Json>(std::move(config));
-  request.head = head;
-  for (const Architecture& architecture : architectures()) {
-    if (architecture.model_type == type) return architecture.build(request);
-  }
-  ADD_FAILURE() << type << " is not in the table";
-  return {};
-}
-
-std::shared_ptr<const Model> load(const std::string& name, HeadKind head) {
-  const auto folder = golden() / name;
-  BuiltModel built = build(folder, head, read(folder / "config.json"));
-  for (const Error& what : built.errors) ADD_FAILURE() << what.text();
-  return built.model;
-}
-
-Item item(std::vector<std::int32_t> ids, Wanted wanted) {
-  return {.ids = std::move(ids), .type_ids = {}, .wanted = wanted};
-}
-
-Result<Output> run(const Model& model, const std::vector<Item>& items) {
-  std::vector<const Item*> rows;
-  for (const Item& one : items) rows.push_back(&one);
-  const auto workspace = model.make_workspace();
-  return model.forward(pack(rows), *workspace);
-}
-
-double distance(std::span<const float> found, const std::vector<double>& expected) {
-  EXPECT_EQ(found.size(), expected.size());
-  double most = 0.0;
-  for (std::size_t i = 0; i < std::min(found.size(), expected.size()); ++i) {
-    most = std::max(most, std::abs(static_cast<double>(found[i]) - expected[i]));
-  }
-  return most;
-}
-
-std::vector<double> flat(const Json& rows) {
-  std::vector<double> values;
-  for (const Json& row : rows) {
-    for (const Json& value : row) values.push_back(value);
-  }
-  return values;
-}
 
 using Rows = std::vector<std::vector<std::int32_t>>;
 
@@ -228,6 +168,21 @@ TEST(Model, refuses_a_head_that_is_not_in_the_file_or_has_other_labels) {
   EXPECT_EQ(built.errors[0].text(),
             "WEIGHT_SHAPE weight has the wrong shape: classifier.weight, expected [2, 32], found "
             "[3, 32]");
+}
+
+TEST(Model, never_makes_a_head_up) {
+  const auto folder = golden() / "tiny_bert";
+  const Json config = read(folder / "config.json");
+
+  const BuiltModel questions = build(folder, HeadKind::question_answering, config);
+  const BuiltModel words = build(folder, HeadKind::masked_lm, config);
+
+  ASSERT_EQ(questions.errors.size(), 2U);
+  EXPECT_EQ(questions.errors[0].text(),
+            "WEIGHT_MISSING a weight is missing: qa_outputs.weight, expected [2, 32]; it is never "
+            "made up");
+  // dense and norm with their biases, and the bias of the scores, which are the word embedding
+  EXPECT_EQ(words.errors.size(), 5U);
 }
 
 TEST(MiniLm, vectors_are_those_of_sentence_transformers) {

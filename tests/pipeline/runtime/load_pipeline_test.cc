@@ -96,12 +96,12 @@ TEST(LoadPipeline, a_task_that_is_not_given_is_what_the_architecture_is_for) {
 
 TEST(LoadPipeline, an_architecture_that_is_for_no_task_of_ours_is_named) {
   const Folder folder("tiny_bert");
-  folder.set_config("architectures", {"BertForMaskedLM"});
+  folder.set_config("architectures", {"BertForNextSentencePrediction"});
 
   const auto errors = lint_pipeline(options_of(folder.path(), ""));
 
   ASSERT_EQ(codes_of(errors), std::vector<std::string>{"UNKNOWN_TASK"});
-  EXPECT_THAT(errors[0].message, HasSubstr("BertForMaskedLM"));
+  EXPECT_THAT(errors[0].message, HasSubstr("BertForNextSentencePrediction"));
   EXPECT_THAT(errors[0].message, HasSubstr("text-classification and feature-extraction"));
 }
 

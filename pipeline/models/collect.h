@@ -1,0 +1,31 @@
+#pragma once
+
+#include "pipeline/contract/batch.h"
+#include "pipeline/contract/output.h"
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/TensorBody.h>
+
+namespace millrace::pipeline {
+
+/// What the layers computed: every token, or only the first one of every row.
+struct Hidden {
+  at::Tensor states;                // [tokens or rows, width]
+  std::vector<std::int32_t> begin;  // rows + 1 offsets into states
+};
+
+/// Says whether a row reads the head, and not the hidden states.
+bool reads_head(Wanted wanted);
+
+/// Returns the rows of hidden.states that the head reads, in the order of the batch.
+std::vector<std::int32_t> asked_of_head(const Batch& batch, const Hidden& hidden);
+
+/// Hands each row of a batch what it wants, on the host.
+///
+/// scores: [asked, outputs], what the head made of asked_of_head(); undefined if no row reads it.
+/// Any float type, any device. Means are summed in float32.
+Output collect(const Batch& batch, const Hidden& hidden, const at::Tensor& scores);
+
+}  // namespace millrace::pipeline
