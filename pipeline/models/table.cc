@@ -1,7 +1,10 @@
 #include "pipeline/models/table.h"
 
+#include "pipeline/models/albert.h"
 #include "pipeline/models/bert.h"
 #include "pipeline/models/distilbert.h"
+#include "pipeline/models/electra.h"
+#include "pipeline/models/roberta.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +12,8 @@
 namespace millrace::pipeline {
 
 std::span<const Architecture> architectures() {
-  static const std::array kAll = {bert(), distilbert()};
+  static const std::array kAll = {
+      bert(), distilbert(), roberta(), xlm_roberta(), camembert(), electra(), albert()};
   return kAll;
 }
 

@@ -64,9 +64,10 @@ class TextEncoder final : public Model {
         batch.ids,
         types ? std::span<const std::int32_t>(batch.type_ids) : std::span<const std::int32_t>(),
         row_begin);
-    for (std::size_t i = 0; i + 1 < parts_.layers.size(); ++i)
-      x = parts_.layers[i].run(x, row_begin);
-    const EncoderLayer& last = parts_.layers.back();
+    if (parts_.projection) x = parts_.projection->run(x);
+    for (std::size_t i = 0; i + 1 < parts_.order.size(); ++i)
+      x = parts_.layers[parts_.order[i]].run(x, row_begin);
+    const EncoderLayer& last = parts_.layers[parts_.order.back()];
     if (!std::all_of(batch.wanted.begin(), batch.wanted.end(), reads_first_only))
       return {.states = last.run(x, row_begin), .begin = batch.row_begin};
     std::vector<std::int32_t> begin(batch.rows() + 1);
@@ -80,7 +81,7 @@ class TextEncoder final : public Model {
 }  // namespace
 
 std::shared_ptr<const Model> make_text_encoder(TextEncoderParts parts) {
-  check(!parts.layers.empty(), "an encoder has layers");
+  check(!parts.order.empty(), "an encoder has layers");
   check((parts.facts.head == HeadKind::none) == !parts.head, "an encoder has the head it names");
   return std::make_shared<TextEncoder>(std::move(parts));
 }

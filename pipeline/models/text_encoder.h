@@ -15,8 +15,10 @@ namespace millrace::pipeline {
 struct TextEncoderParts {
   ModelFacts facts;
   Embedding embedding;
+  std::unique_ptr<const Linear> projection;  // from the embedding's width to the layers'; or null
   std::vector<EncoderLayer> layers;
-  std::optional<Head> head;  // present unless facts.head is none
+  std::vector<std::size_t> order;  // which layer is run, one after the other
+  std::optional<Head> head;        // present unless facts.head is none
 };
 
 /// An encoder over packed rows: embeds, runs the layers, and hands back what each row wants.

@@ -40,6 +40,17 @@ void check_shape(EncoderShape& shape, ModelConfig& config) {
     config.complain(
         fmt::format("config.json: {} layers, expected at most {}", shape.layers, kMostLayers));
   }
+  if (shape.longest() < 1) {
+    config.complain(fmt::format("config.json: {} positions, none of them behind pad_token_id {}",
+                                shape.positions,
+                                shape.pad.value_or(0)));
+  }
+  if (shape.groups > 0 && shape.inner > shape.layers / shape.groups) {
+    config.complain(fmt::format("config.json: {} layers do not hold {} groups of {}",
+                                shape.layers,
+                                shape.groups,
+                                shape.inner));
+  }
   if (!activation(shape.activation)) {
     config.refuse(fmt::format("config.json: activation {} is not one that Millrace runs",
                               config::escape_line(shape.activation, 60)));
@@ -53,7 +64,7 @@ class Taker {
       : weights_(weights), names_(names), shape_(shape) {}
 
   Embedding embedding() {
-    const std::int64_t width = shape_.width;
+    const std::int64_t width = shape_.embedding_width();
     Embedding embedding;
     embedding.words =
         weights_.base("embeddings.word_embeddings.weight", {shape_.vocabulary, width});
@@ -63,12 +74,16 @@ class Taker {
       embedding.types =
           weights_.base("embeddings.token_type_embeddings.weight", {shape_.types, width});
     }
-    embedding.norm = norm("embeddings.LayerNorm");
+    embedding.norm = base_norm("embeddings.LayerNorm", width);
+    if (shape_.pad) embedding.pad = static_cast<std::int32_t>(*shape_.pad);
     return embedding;
   }
 
-  EncoderLayerWeights layer(std::int64_t index) {
-    const std::string start = fmt::format("{}{}.", names_.layer, index);
+  Pair projection() {
+    return base_pair(std::string(names_.project), shape_.width, shape_.embedding_width());
+  }
+
+  EncoderLayerWeights layer(const std::string& start) {
     const auto square = [&](std::string_view name) {
       return base_pair(start + std::string(name), shape_.width, shape_.width);
     };
@@ -81,8 +96,8 @@ class Taker {
         base_pair(start + std::string(names_.up), shape_.intermediate, shape_.width);
     std::tie(layer.down, layer.down_bias) =
         base_pair(start + std::string(names_.down), shape_.width, shape_.intermediate);
-    layer.attention_norm = norm(start + std::string(names_.attention_norm));
-    layer.output_norm = norm(start + std::string(names_.output_norm));
+    layer.attention_norm = base_norm(start + std::string(names_.attention_norm), shape_.width);
+    layer.output_norm = base_norm(start + std::string(names_.output_norm), shape_.width);
     return layer;
   }
 
@@ -90,15 +105,17 @@ class Taker {
   /// undefined if they are not.
   HeadWeights head(const HeadNames& head, std::int64_t outputs, const at::Tensor& words) {
     const std::int64_t width = shape_.width;
+    const bool over_words = head.kind == HeadKind::masked_lm;
+    const std::int64_t inner = over_words ? shape_.embedding_width() : width;
     const std::string dense(head.dense);
     const std::string scores(head.scores);
     HeadWeights taken;
     if (!dense.empty()) {
       std::tie(taken.dense, taken.dense_bias) =
-          head.dense_in_base ? base_pair(dense, width, width) : head_pair(dense, width, width);
+          head.dense_in_base ? base_pair(dense, inner, width) : head_pair(dense, inner, width);
     }
-    if (!head.norm.empty()) taken.norm = head_norm(std::string(head.norm), width);
-    taken.scores = words.defined() ? words : weights_.head(scores + ".weight", {outputs, width});
+    if (!head.norm.empty()) taken.norm = head_norm(std::string(head.norm), inner);
+    taken.scores = words.defined() ? words : weights_.head(scores + ".weight", {outputs, inner});
     taken.scores_bias = weights_.head(scores_bias(head), {outputs});
     return taken;
   }
@@ -122,10 +139,10 @@ class Taker {
     return weights_.has_head(beside) && !weights_.has_head(apart) ? beside : apart;
   }
 
-  LayerNorm norm(const std::string& name) {
+  LayerNorm base_norm(const std::string& name, std::int64_t width) {
     LayerNorm norm;
-    norm.weight = weights_.base(name + ".weight", {shape_.width});
-    norm.bias = weights_.base(name + ".bias", {shape_.width});
+    norm.weight = weights_.base(name + ".weight", {width});
+    norm.bias = weights_.base(name + ".bias", {width});
     norm.eps = shape_.eps;
     return norm;
   }
@@ -142,6 +159,39 @@ class Taker {
   const EncoderNames& names_;
   const EncoderShape& shape_;
 };
+
+/// Returns how the names of every stored layer start.
+std::vector<std::string> layer_starts(const EncoderNames& names, const EncoderShape& shape) {
+  std::vector<std::string> starts;
+  if (shape.groups == 0) {
+    for (std::int64_t i = 0; i < shape.layers; ++i)
+      starts.push_back(fmt::format("{}{}.", names.layer, i));
+    return starts;
+  }
+  for (std::int64_t group = 0; group < shape.groups; ++group) {
+    for (std::int64_t i = 0; i < shape.inner; ++i)
+      starts.push_back(fmt::format("{}{}{}{}.", names.layer, group, names.inner_layer, i));
+  }
+  return starts;
+}
+
+/// Returns which stored layer is run, one after the other.
+std::vector<std::size_t> layer_order(const EncoderShape& shape) {
+  std::vector<std::size_t> order;
+  for (std::int64_t i = 0; i < shape.layers; ++i) {
+    if (shape.groups == 0) {
+      order.push_back(static_cast<std::size_t>(i));
+      continue;
+    }
+    // The division of the reference, in double: it decides where a group ends when groups do not
+    // divide the layers.
+    const double share = static_cast<double>(shape.layers) / static_cast<double>(shape.groups);
+    const auto group = static_cast<std::int64_t>(static_cast<double>(i) / share);
+    for (std::int64_t inner = 0; inner < shape.inner; ++inner)
+      order.push_back(static_cast<std::size_t>(group * shape.inner + inner));
+  }
+  return order;
+}
 
 /// Prepares a layer and gives the pages of its stored form back, so that the two are never resident
 /// together for long.
@@ -204,7 +254,7 @@ ModelFacts facts_of(const Loading& loading, std::string revision) {
           .width = static_cast<std::size_t>(shape.width),
           .vocab_size = static_cast<std::size_t>(shape.vocabulary),
           .type_vocab_size = static_cast<std::size_t>(shape.types),
-          .max_positions = static_cast<std::size_t>(shape.positions),
+          .max_positions = static_cast<std::size_t>(shape.longest()),
           .labels = loading.reads_labels() ? loading.labels : std::vector<std::string>(),
           .problem_type = loading.problem_type,
           .head = loading.head.kind};
@@ -232,8 +282,10 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
   Taker taker(weights, loading.names, shape);
   TextEncoderParts parts;
   parts.embedding = taker.embedding();
+  const Pair projection = loading.names.project.empty() ? Pair() : taker.projection();
   std::vector<EncoderLayerWeights> layers;
-  for (std::int64_t i = 0; i < shape.layers; ++i) layers.push_back(taker.layer(i));
+  for (const std::string& start : layer_starts(loading.names, shape))
+    layers.push_back(taker.layer(start));
   const at::Tensor words = loading.tied ? parts.embedding.words : at::Tensor();
   const HeadWeights head =
       has_head ? taker.head(loading.head, loading.outputs(), words) : HeadWeights();
@@ -243,6 +295,9 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
     parts.layers.push_back(prepare(layer, shape, weights));
     layer = {};
   }
+  parts.order = layer_order(shape);
+  if (projection.first.defined())
+    parts.projection = make_linear(projection.first, projection.second);
   if (has_head) parts.head = make_head(head, loading.head, shape);
   note_unread(request, weights);
   auto revision = revision_of(request, checkpoint);

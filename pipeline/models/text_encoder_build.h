@@ -5,6 +5,7 @@
 #include "pipeline/models/table.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,19 +24,31 @@ struct EncoderNames {
   std::string_view up;
   std::string_view down;
   std::string_view output_norm;
+  std::string_view project = {};  // from the embedding to the layers; empty: their widths are equal
+  // Layers in groups: "encoder.albert_layer_groups.0.albert_layers.1.", this part in the middle.
+  std::string_view inner_layer = {};
 };
 
 /// The numbers of config.json under one set of names.
 struct EncoderShape {
   std::int64_t width = 0;
-  std::int64_t layers = 0;
+  std::int64_t layers = 0;  // that are run
   std::int64_t heads = 0;
   std::int64_t intermediate = 0;
   std::int64_t vocabulary = 0;
   std::int64_t positions = 0;
   std::int64_t types = 0;  // 0: the model knows none
   double eps = 1e-12;
-  std::string activation;  // of the feed-forward part, by its name in transformers
+  std::string activation;           // of the feed-forward part, by its name in transformers
+  std::int64_t embedding = 0;       // width of the embedding; 0: that of the layers
+  std::optional<std::int64_t> pad;  // where positions skip it: its id, which is also their start
+  std::int64_t groups = 0;          // of layers that share their weights; 0: none do
+  std::int64_t inner = 1;           // layers of a group
+
+  std::int64_t embedding_width() const { return embedding == 0 ? width : embedding; }
+
+  /// Tokens that the position table has rows for.
+  std::int64_t longest() const { return pad ? positions - *pad - 1 : positions; }
 };
 
 /// Loads an encoder: checks the configuration, takes every weight, prepares the layers.

@@ -1,7 +1,7 @@
 #include "pipeline/nn/embedding.h"
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -9,11 +9,15 @@
 namespace millrace::pipeline {
 namespace {
 
-std::vector<std::int32_t> positions_of(std::span<const std::int32_t> row_begin,
-                                       std::size_t tokens) {
-  std::vector<std::int32_t> positions(tokens);
+std::vector<std::int32_t> positions_of(std::span<const std::int32_t> ids,
+                                       std::span<const std::int32_t> row_begin,
+                                       std::optional<std::int32_t> pad) {
+  std::vector<std::int32_t> positions(ids.size());
   for (std::size_t row = 0; row + 1 < row_begin.size(); ++row) {
-    std::iota(positions.begin() + row_begin[row], positions.begin() + row_begin[row + 1], 0);
+    std::int32_t next = pad ? *pad + 1 : 0;
+    for (auto i = static_cast<std::size_t>(row_begin[row]); std::cmp_less(i, row_begin[row + 1]);
+         ++i)
+      positions[i] = ids[i] == pad ? *pad : next++;
   }
   return positions;
 }
@@ -39,7 +43,7 @@ at::Tensor Embedding::run(std::span<const std::int32_t> ids,
       x.add_(at::embedding(types, index_tensor(type_ids, device)));
     }
   }
-  x.add_(at::embedding(positions, index_tensor(positions_of(row_begin, ids.size()), device)));
+  x.add_(at::embedding(positions, index_tensor(positions_of(ids, row_begin, pad), device)));
   return norm.run(x);
 }
 

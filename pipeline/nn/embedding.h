@@ -3,6 +3,7 @@
 #include "pipeline/nn/layer_norm.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include <ATen/core/TensorBody.h>
@@ -16,10 +17,13 @@ struct Embedding {
   at::Tensor positions;  // [positions, width]
   at::Tensor types;      // [types, width]; undefined: the model knows no types
   LayerNorm norm;
+  // With it a position counts the tokens so far that are not this id, and starts behind it; the id
+  // itself has the position of its own number.
+  std::optional<std::int32_t> pad;
 
   /// ids: one per token, rows laid end to end; type_ids: empty (all zero) or one per token;
-  /// row_begin: rows + 1 offsets. Positions count from 0 in every row. All ids must be within their
-  /// tables. Returns [tokens, width].
+  /// row_begin: rows + 1 offsets. Positions count from 0 in every row, or as `pad` says. All ids
+  /// must be within their tables. Returns [tokens, width].
   at::Tensor run(std::span<const std::int32_t> ids,
                  std::span<const std::int32_t> type_ids,
                  std::span<const std::int32_t> row_begin) const;

@@ -50,8 +50,9 @@ ARCHITECTURES = {
     "camembert": ("Camembert", dict(OFFSET, max_position_embeddings=POSITIONS + 6, pad_token_id=5)),
     "electra": ("Electra", dict(BERT, embedding_size=16, hidden_act="relu")),
     "electra_square": ("Electra", dict(BERT, hidden_size=16, embedding_size=16, num_hidden_layers=1)),
-    "mpnet": ("MPNet", dict(OFFSET, layer_norm_eps=1e-5)),
     "albert": ("Albert", dict(BERT, num_hidden_layers=4, num_hidden_groups=2, inner_group_num=2, embedding_size=16)),
+    "albert_uneven": ("Albert", dict(BERT, hidden_size=16, num_hidden_layers=3, num_hidden_groups=2, embedding_size=16)),
+    "mpnet": ("MPNet", dict(OFFSET, layer_norm_eps=1e-5)),
 }
 
 

@@ -170,6 +170,35 @@ TEST(Model, refuses_a_head_that_is_not_in_the_file_or_has_other_labels) {
             "[3, 32]");
 }
 
+TEST(Model, refuses_numbers_that_do_not_fit_together) {
+  struct Case {
+    const char* model;
+    Json change;
+    const char* message;
+  };
+
+  const std::vector<Case> cases = {
+      {"model_bert", {{"position_embedding_type", "relative_key"}}, "position_embedding_type"},
+      {"model_electra", {{"is_decoder", true}}, "is_decoder"},
+      {"model_roberta",
+       {{"pad_token_id", 41}},
+       "42 positions, none of them behind pad_token_id 41"},
+      {"model_roberta", {{"hidden_act", "telu"}}, "activation telu"},
+      {"model_albert", {{"inner_group_num", 3}}, "4 layers do not hold 2 groups of 3"},
+      {"model_albert", {{"num_hidden_groups", 0}}, "groups without layers"},
+  };
+  for (const Case& one : cases) {
+    Json config = read(golden() / one.model / "config.json");
+    config.update(one.change);
+
+    const BuiltModel built = build(golden() / one.model, HeadKind::none, config);
+
+    ASSERT_EQ(built.errors.size(), 1U) << one.message;
+    EXPECT_NE(built.errors[0].message.find(one.message), std::string::npos)
+        << built.errors[0].message;
+  }
+}
+
 TEST(Model, never_makes_a_head_up) {
   const auto folder = golden() / "tiny_bert";
   const Json config = read(folder / "config.json");

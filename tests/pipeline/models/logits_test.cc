@@ -156,7 +156,15 @@ TEST_P(Encoder, names_a_weight_by_which_a_head_is_known) {
 
 INSTANTIATE_TEST_SUITE_P(Golden,
                          Encoder,
-                         testing::Values("model_bert", "model_distilbert"),
+                         testing::Values("model_bert",
+                                         "model_distilbert",
+                                         "model_roberta",
+                                         "model_xlm_roberta",
+                                         "model_camembert",
+                                         "model_electra",
+                                         "model_electra_square",
+                                         "model_albert",
+                                         "model_albert_uneven"),
                          [](const auto& model) { return std::string(model.param); });
 
 TEST(Checkpoint, runs_without_prefix_and_under_old_names) {
