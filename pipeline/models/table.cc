@@ -4,6 +4,7 @@
 #include "pipeline/models/bert.h"
 #include "pipeline/models/distilbert.h"
 #include "pipeline/models/electra.h"
+#include "pipeline/models/mpnet.h"
 #include "pipeline/models/roberta.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace millrace::pipeline {
 
 std::span<const Architecture> architectures() {
   static const std::array kAll = {
-      bert(), distilbert(), roberta(), xlm_roberta(), camembert(), electra(), albert()};
+      bert(), distilbert(), roberta(), xlm_roberta(), camembert(), electra(), albert(), mpnet()};
   return kAll;
 }
 

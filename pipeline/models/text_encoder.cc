@@ -27,6 +27,13 @@ at::Tensor select_rows(const at::Tensor& x, const std::vector<std::int32_t>& row
   return all ? x : x.index_select(0, index_tensor(rows, x.device()));
 }
 
+std::int64_t longest_row(std::span<const std::int32_t> row_begin) {
+  std::int32_t longest = 0;
+  for (std::size_t row = 0; row + 1 < row_begin.size(); ++row)
+    longest = std::max(longest, row_begin[row + 1] - row_begin[row]);
+  return longest;
+}
+
 class TextEncoder final : public Model {
  public:
   explicit TextEncoder(TextEncoderParts parts) : parts_(std::move(parts)) {}
@@ -65,14 +72,15 @@ class TextEncoder final : public Model {
         types ? std::span<const std::int32_t>(batch.type_ids) : std::span<const std::int32_t>(),
         row_begin);
     if (parts_.projection) x = parts_.projection->run(x);
+    const at::Tensor bias = parts_.bias ? parts_.bias->run(longest_row(row_begin)) : at::Tensor();
     for (std::size_t i = 0; i + 1 < parts_.order.size(); ++i)
-      x = parts_.layers[parts_.order[i]].run(x, row_begin);
+      x = parts_.layers[parts_.order[i]].run(x, row_begin, bias);
     const EncoderLayer& last = parts_.layers[parts_.order.back()];
     if (!std::all_of(batch.wanted.begin(), batch.wanted.end(), reads_first_only))
-      return {.states = last.run(x, row_begin), .begin = batch.row_begin};
+      return {.states = last.run(x, row_begin, bias), .begin = batch.row_begin};
     std::vector<std::int32_t> begin(batch.rows() + 1);
     std::iota(begin.begin(), begin.end(), 0);
-    return {.states = last.run_first(x, row_begin), .begin = std::move(begin)};
+    return {.states = last.run_first(x, row_begin, bias), .begin = std::move(begin)};
   }
 
   TextEncoderParts parts_;

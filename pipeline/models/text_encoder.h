@@ -4,6 +4,7 @@
 #include "pipeline/models/head.h"
 #include "pipeline/nn/embedding.h"
 #include "pipeline/nn/encoder_layer.h"
+#include "pipeline/nn/relative_bias.h"
 
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@ struct TextEncoderParts {
   ModelFacts facts;
   Embedding embedding;
   std::unique_ptr<const Linear> projection;  // from the embedding's width to the layers'; or null
+  std::optional<RelativeBias> bias;          // of the attention of every layer
   std::vector<EncoderLayer> layers;
   std::vector<std::size_t> order;  // which layer is run, one after the other
   std::optional<Head> head;        // present unless facts.head is none

@@ -79,6 +79,11 @@ class Taker {
     return embedding;
   }
 
+  RelativeBias relative_bias() {
+    const std::string name = std::string(names_.relative_bias) + ".weight";
+    return {.table = weights_.base(name, {shape_.buckets, shape_.heads})};
+  }
+
   Pair projection() {
     return base_pair(std::string(names_.project), shape_.width, shape_.embedding_width());
   }
@@ -283,6 +288,7 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
   TextEncoderParts parts;
   parts.embedding = taker.embedding();
   const Pair projection = loading.names.project.empty() ? Pair() : taker.projection();
+  if (!loading.names.relative_bias.empty()) parts.bias = taker.relative_bias();
   std::vector<EncoderLayerWeights> layers;
   for (const std::string& start : layer_starts(loading.names, shape))
     layers.push_back(taker.layer(start));

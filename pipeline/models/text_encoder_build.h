@@ -25,6 +25,7 @@ struct EncoderNames {
   std::string_view down;
   std::string_view output_norm;
   std::string_view project = {};  // from the embedding to the layers; empty: their widths are equal
+  std::string_view relative_bias = {};  // of the attention, under the prefix; empty: none
   // Layers in groups: "encoder.albert_layer_groups.0.albert_layers.1.", this part in the middle.
   std::string_view inner_layer = {};
 };
@@ -44,6 +45,7 @@ struct EncoderShape {
   std::optional<std::int64_t> pad;  // where positions skip it: its id, which is also their start
   std::int64_t groups = 0;          // of layers that share their weights; 0: none do
   std::int64_t inner = 1;           // layers of a group
+  std::int64_t buckets = 0;         // of the relative bias
 
   std::int64_t embedding_width() const { return embedding == 0 ? width : embedding; }
 

@@ -1,5 +1,7 @@
 #include "pipeline/nn/attention.h"
 
+#include <optional>
+
 #include <ATen/ATen.h>
 
 namespace millrace::pipeline {
@@ -27,6 +29,12 @@ at::Tensor heads_of(const at::Tensor& x, std::int64_t first, Run run, std::int64
                       x.storage_offset() + first * stride);
 }
 
+/// Cuts the bias of the first queries and keys: [1, heads, queries, keys], for every row of a run.
+std::optional<at::Tensor> bias_of(const at::Tensor& bias, std::int64_t queries, std::int64_t keys) {
+  if (!bias.defined()) return std::nullopt;
+  return bias.narrow(1, 0, queries).narrow(2, 0, keys).unsqueeze(0);
+}
+
 /// Queries of a row: all of its tokens, or one.
 enum class Queries : std::uint8_t { every_token, one_a_row };
 
@@ -35,6 +43,7 @@ at::Tensor attend_runs(const at::Tensor& q,
                        const at::Tensor& v,
                        std::span<const std::int32_t> row_begin,
                        std::int64_t heads,
+                       const at::Tensor& bias,
                        Queries queries) {
   at::Tensor out = at::empty({q.size(0), q.size(1)}, q.options());
   for (std::size_t row = 0; row + 1 < row_begin.size();) {
@@ -46,7 +55,8 @@ at::Tensor attend_runs(const at::Tensor& q,
     const at::Tensor attended =
         at::scaled_dot_product_attention(heads_of(q, first_query, asked, heads),
                                          heads_of(k, first, run, heads),
-                                         heads_of(v, first, run, heads));
+                                         heads_of(v, first, run, heads),
+                                         bias_of(bias, asked.length, run.length));
     heads_of(out, first_query, asked, heads).copy_(attended);
     row += static_cast<std::size_t>(run.rows);
   }
@@ -59,16 +69,18 @@ at::Tensor attend(const at::Tensor& q,
                   const at::Tensor& k,
                   const at::Tensor& v,
                   std::span<const std::int32_t> row_begin,
-                  std::int64_t heads) {
-  return attend_runs(q, k, v, row_begin, heads, Queries::every_token);
+                  std::int64_t heads,
+                  const at::Tensor& bias) {
+  return attend_runs(q, k, v, row_begin, heads, bias, Queries::every_token);
 }
 
 at::Tensor attend_one(const at::Tensor& q,
                       const at::Tensor& k,
                       const at::Tensor& v,
                       std::span<const std::int32_t> row_begin,
-                      std::int64_t heads) {
-  return attend_runs(q, k, v, row_begin, heads, Queries::one_a_row);
+                      std::int64_t heads,
+                      const at::Tensor& bias) {
+  return attend_runs(q, k, v, row_begin, heads, bias, Queries::one_a_row);
 }
 
 }  // namespace millrace::pipeline

@@ -11,19 +11,23 @@ namespace millrace::pipeline {
 ///
 /// q: [tokens, heads · depth], k and v: the same, rows laid end to end; any of them may be a column
 /// range of a wider tensor. row_begin: rows + 1 offsets into the tokens. Scores are scaled by
-/// 1/√depth. Returns [tokens, heads · depth]. Source: softmax(QKᵀ/√d)V of
-/// scaled_dot_product_attention; naive oracle in tests/support/naive_nn.h.
+/// 1/√depth. bias: [heads, n, n] with n at least the longest row, added to the scaled scores of
+/// query and key by their places in the row; undefined: none. Returns [tokens, heads · depth].
+/// Source: softmax(QKᵀ/√d)V of scaled_dot_product_attention; naive oracle in
+/// tests/support/naive_nn.h.
 at::Tensor attend(const at::Tensor& q,
                   const at::Tensor& k,
                   const at::Tensor& v,
                   std::span<const std::int32_t> row_begin,
-                  std::int64_t heads);
+                  std::int64_t heads,
+                  const at::Tensor& bias = {});
 
 /// The same for one query a row: q: [rows, heads · depth]. Returns [rows, heads · depth].
 at::Tensor attend_one(const at::Tensor& q,
                       const at::Tensor& k,
                       const at::Tensor& v,
                       std::span<const std::int32_t> row_begin,
-                      std::int64_t heads);
+                      std::int64_t heads,
+                      const at::Tensor& bias = {});
 
 }  // namespace millrace::pipeline

@@ -1,33 +1,26 @@
 #include "pipeline/nn/embedding.h"
 
 #include <algorithm>
-#include <utility>
-#include <vector>
 
 #include <ATen/ATen.h>
 
 namespace millrace::pipeline {
-namespace {
-
-std::vector<std::int32_t> positions_of(std::span<const std::int32_t> ids,
-                                       std::span<const std::int32_t> row_begin,
-                                       std::optional<std::int32_t> pad) {
-  std::vector<std::int32_t> positions(ids.size());
-  for (std::size_t row = 0; row + 1 < row_begin.size(); ++row) {
-    std::int32_t next = pad ? *pad + 1 : 0;
-    for (auto i = static_cast<std::size_t>(row_begin[row]); std::cmp_less(i, row_begin[row + 1]);
-         ++i)
-      positions[i] = ids[i] == pad ? *pad : next++;
-  }
-  return positions;
-}
-
-}  // namespace
-
 at::Tensor index_tensor(std::span<const std::int32_t> values, at::Device device) {
   at::Tensor tensor = at::empty({static_cast<std::int64_t>(values.size())}, at::kInt);
   std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<std::int32_t>());
   return device.is_cpu() ? tensor : tensor.to(device);
+}
+
+std::vector<std::int32_t> Embedding::positions_of(std::span<const std::int32_t> ids,
+                                                  std::span<const std::int32_t> row_begin) const {
+  std::vector<std::int32_t> places(ids.size());
+  for (std::size_t row = 0; row + 1 < row_begin.size(); ++row) {
+    const auto begin = static_cast<std::size_t>(row_begin[row]);
+    const auto end = static_cast<std::size_t>(row_begin[row + 1]);
+    std::int32_t next = pad ? *pad + 1 : 0;
+    for (std::size_t i = begin; i < end; ++i) places[i] = ids[i] == pad ? *pad : next++;
+  }
+  return places;
 }
 
 at::Tensor Embedding::run(std::span<const std::int32_t> ids,
@@ -43,7 +36,7 @@ at::Tensor Embedding::run(std::span<const std::int32_t> ids,
       x.add_(at::embedding(types, index_tensor(type_ids, device)));
     }
   }
-  x.add_(at::embedding(positions, index_tensor(positions_of(ids, row_begin, pad), device)));
+  x.add_(at::embedding(positions, index_tensor(positions_of(ids, row_begin), device)));
   return norm.run(x);
 }
 

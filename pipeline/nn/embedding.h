@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include <ATen/core/TensorBody.h>
 
@@ -27,6 +28,10 @@ struct Embedding {
   at::Tensor run(std::span<const std::int32_t> ids,
                  std::span<const std::int32_t> type_ids,
                  std::span<const std::int32_t> row_begin) const;
+
+  /// Returns the row of `positions` for every id.
+  std::vector<std::int32_t> positions_of(std::span<const std::int32_t> ids,
+                                         std::span<const std::int32_t> row_begin) const;
 };
 
 /// Copies integers to a device as an index tensor: [values].

@@ -25,22 +25,27 @@ at::Tensor EncoderLayer::rest(const at::Tensor& x, const at::Tensor& attended) c
   return output_norm_.run(down_->run(up_->run(a)).add_(a));
 }
 
-at::Tensor EncoderLayer::run(const at::Tensor& x, std::span<const std::int32_t> row_begin) const {
+at::Tensor EncoderLayer::run(const at::Tensor& x,
+                             std::span<const std::int32_t> row_begin,
+                             const at::Tensor& bias) const {
   const std::int64_t width = x.size(1);
   const at::Tensor q = query_->run(x);
   const at::Tensor kv = key_value_->run(x);
-  return rest(x, attend(q, kv.narrow(1, 0, width), kv.narrow(1, width, width), row_begin, heads_));
+  return rest(
+      x, attend(q, kv.narrow(1, 0, width), kv.narrow(1, width, width), row_begin, heads_, bias));
 }
 
 at::Tensor EncoderLayer::run_first(const at::Tensor& x,
-                                   std::span<const std::int32_t> row_begin) const {
+                                   std::span<const std::int32_t> row_begin,
+                                   const at::Tensor& bias) const {
   const std::int64_t width = x.size(1);
   const at::Tensor first =
       x.index_select(0, index_tensor(row_begin.first(row_begin.size() - 1), x.device()));
   const at::Tensor q = query_->run(first);
   const at::Tensor kv = key_value_->run(x);
-  return rest(first,
-              attend_one(q, kv.narrow(1, 0, width), kv.narrow(1, width, width), row_begin, heads_));
+  return rest(
+      first,
+      attend_one(q, kv.narrow(1, 0, width), kv.narrow(1, width, width), row_begin, heads_, bias));
 }
 
 }  // namespace millrace::pipeline

@@ -23,19 +23,25 @@ struct EncoderLayerWeights {
   LayerNorm output_norm;
 };
 
-/// One layer of a post-norm encoder (BERT, DistilBERT) over packed rows. Immutable, thread-safe.
+/// One layer of a post-norm encoder (BERT and its descendants) over packed rows. Immutable,
+/// thread-safe.
 ///
 /// a = norm(x + output(attend(x))), y = norm(a + down(f(up(a)))).
 class EncoderLayer {
  public:
   EncoderLayer(const EncoderLayerWeights& weights, std::int64_t heads, Activation function);
 
-  /// x: [tokens, width], rows laid end to end at row_begin. Returns [tokens, width].
-  at::Tensor run(const at::Tensor& x, std::span<const std::int32_t> row_begin) const;
+  /// x: [tokens, width], rows laid end to end at row_begin; bias: as in attend(). Returns [tokens,
+  /// width].
+  at::Tensor run(const at::Tensor& x,
+                 std::span<const std::int32_t> row_begin,
+                 const at::Tensor& bias = {}) const;
 
   /// Computes only the first token of every row: [rows, width]. What other tokens become is not
   /// asked for, so their queries and feed-forward are left out.
-  at::Tensor run_first(const at::Tensor& x, std::span<const std::int32_t> row_begin) const;
+  at::Tensor run_first(const at::Tensor& x,
+                       std::span<const std::int32_t> row_begin,
+                       const at::Tensor& bias = {}) const;
 
  private:
   at::Tensor rest(const at::Tensor& x, const at::Tensor& attended) const;

@@ -163,6 +163,12 @@ def hidden_cases(name):
              "values": [shortest(value) for value in values_of(model, "none", SHORT, None).tolist()]}]
 
 
+def buckets_of_distances():
+    from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
+
+    return MPNetEncoder.relative_position_bucket(torch.arange(-200, 201)).tolist()
+
+
 def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -175,6 +181,9 @@ def main():
     cases += make_old_names() + make_shards()
     origin = (f"tests/golden/make_model_golden.py with transformers {transformers.__version__}, "
               f"torch {torch.__version__.split('+')[0]}, float32 on CPU")
+    with open(os.path.join(HERE, "relative_buckets.json"), "w", encoding="utf-8") as file:
+        json.dump({"origin": origin, "first_distance": -200, "buckets": buckets_of_distances()}, file)
+        file.write("\n")
     with open(os.path.join(HERE, "model_logits.json"), "w", encoding="utf-8") as file:
         file.write('{"origin": ' + json.dumps(origin) + ',\n "cases": [\n')
         file.write(",\n".join(json.dumps(case) for case in cases))

@@ -185,6 +185,9 @@ TEST(Model, refuses_numbers_that_do_not_fit_together) {
        "42 positions, none of them behind pad_token_id 41"},
       {"model_roberta", {{"hidden_act", "telu"}}, "activation telu"},
       {"model_albert", {{"inner_group_num", 3}}, "4 layers do not hold 2 groups of 3"},
+      {"model_mpnet",
+       {{"relative_attention_num_buckets", 16}},
+       "relative_attention_num_buckets 16, expected at least 32"},
       {"model_albert", {{"num_hidden_groups", 0}}, "groups without layers"},
   };
   for (const Case& one : cases) {

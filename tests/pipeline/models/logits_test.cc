@@ -164,7 +164,8 @@ INSTANTIATE_TEST_SUITE_P(Golden,
                                          "model_electra",
                                          "model_electra_square",
                                          "model_albert",
-                                         "model_albert_uneven"),
+                                         "model_albert_uneven",
+                                         "model_mpnet"),
                          [](const auto& model) { return std::string(model.param); });
 
 TEST(Checkpoint, runs_without_prefix_and_under_old_names) {

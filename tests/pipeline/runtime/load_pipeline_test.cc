@@ -56,6 +56,15 @@ class Folder {
     std::ofstream(path_ / "config.json") << config.dump();
   }
 
+  /// Gives a tensor another name of the same length.
+  void hide(const std::string& name) const {
+    std::string bytes = bytes_of(path_ / "model.safetensors");
+    const auto at = bytes.find('"' + name + '"');
+    ASSERT_NE(at, std::string::npos) << name;
+    bytes[at + 1] = '_';
+    std::ofstream(path_ / "model.safetensors", std::ios::binary) << bytes;
+  }
+
   /// Gives the tensors of the head names of the same length that nobody asks for.
   void hide_head() const {
     std::string bytes = bytes_of(path_ / "model.safetensors");
@@ -119,6 +128,19 @@ TEST(LoadPipeline, a_checkpoint_without_a_head_is_refused_and_lint_sees_it) {
   EXPECT_EQ(codes_of(loaded.errors), std::vector<std::string>{"NO_HEAD"});
   EXPECT_EQ(loaded.pipeline, nullptr);
   EXPECT_TRUE(load_pipeline(options_of(folder.path(), "feature-extraction")).pipeline);
+}
+
+TEST(LoadPipeline, a_head_is_known_by_the_name_that_its_architecture_gives_it) {
+  const Folder folder(
+      "model_roberta");  // its token classification head is called classifier.weight
+  folder.hide("classifier.out_proj.weight");
+
+  const auto errors = lint_pipeline(options_of(folder.path(), "text-classification"));
+
+  const std::vector<std::string> expected = {"NO_FILE", "NO_HEAD"};  // it has no tokenizer, either
+  ASSERT_EQ(codes_of(errors), expected);
+  EXPECT_THAT(errors[1].message, HasSubstr("no classification head"));
+  EXPECT_THAT(errors[1].message, HasSubstr("classifier.out_proj.weight"));
 }
 
 TEST(LoadPipeline, labels_that_the_head_does_not_give_are_refused) {
