@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 // The way of a text, as tokenizers 0.22.2 goes it:
 //
@@ -191,14 +192,15 @@ Tokenizer::~Tokenizer() = default;
 
 namespace {
 
+Error too_large(std::size_t bytes) {
+  return error(
+      Errc::invalid_input,
+      "TOO_LARGE",
+      fmt::format("text: expected at most {} bytes, found {}; send it in parts", kMaxBytes, bytes));
+}
+
 Result<void> check_text(std::string_view text) {
-  if (text.size() > kMaxBytes) {
-    return error(
-        Errc::invalid_input,
-        "TOO_LARGE",
-        fmt::format(
-            "text: expected at most {} bytes, found {}; send it in parts", kMaxBytes, text.size()));
-  }
+  if (text.size() > kMaxBytes) return too_large(text.size());
   if (const auto at = config::invalid_utf8_at(text)) {
     return error(
         Errc::invalid_input,
@@ -241,6 +243,42 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first,
   auto windows = truncate(memory.first.ids.size(), memory.second.ids.size(), specials, truncation);
   if (!windows) return std::move(windows).error();
   return parts_->post.apply(memory.first, &memory.second, *windows, options);
+}
+
+Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words,
+                                         const EncodeOptions& options) const {
+  std::size_t bytes = 0;
+  for (const std::string_view word : words) {
+    if (auto checked = check_text(word); !checked) return std::move(checked).error();
+    bytes += word.size();
+  }
+  if (bytes > kMaxBytes) return too_large(bytes);
+  const Lent lent;
+  Scratch& memory = *lent;
+  const std::size_t specials = options.add_special_tokens ? parts_->post.special_tokens(false) : 0;
+  Tokens& all = memory.first;
+  all.clear();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const Tokens& word = memory.second;
+    Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(words[i]);
+    all.ids.insert(all.ids.end(), word.ids.begin(), word.ids.end());
+    all.offsets.insert(all.offsets.end(), word.offsets.begin(), word.offsets.end());
+    if (options.want_offsets) all.words.resize(all.ids.size(), static_cast<std::int32_t>(i));
+  }
+  const Truncation truncation = options.truncation.value_or(Truncation{});
+  auto windows = truncate(all.ids.size(), std::nullopt, specials, truncation);
+  if (!windows) return std::move(windows).error();
+  return parts_->post.apply(all, nullptr, *windows, options);
+}
+
+std::string Tokenizer::tokens_to_string(std::span<const std::string_view> tokens) const {
+  if (parts_->decoder) return parts_->decoder->join(tokens);
+  return fmt::format("{}", fmt::join(tokens, " "));
+}
+
+std::optional<std::string_view> Tokenizer::continuing_prefix() const {
+  if (parts_->inside_prefix.empty()) return std::nullopt;
+  return parts_->inside_prefix;
 }
 
 std::size_t Tokenizer::vocab_size() const { return parts_->tokens.size(); }

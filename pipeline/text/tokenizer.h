@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,18 @@ class Tokenizer {
   Result<Encoding> encode_pair(std::string_view first,
                                std::string_view second,
                                const EncodeOptions& options = {}) const;
+
+  /// Encodes a text that is cut into words already. The offsets of a token are those in its word,
+  /// `words` holds the number of the word. Errors as encode().
+  Result<Encoding> encode_words(std::span<const std::string_view> words,
+                                const EncodeOptions& options = {}) const;
+
+  /// Joins tokens to text, as the decoder of tokenizer.json says; with spaces where it says
+  /// nothing.
+  std::string tokens_to_string(std::span<const std::string_view> tokens) const;
+
+  /// What pieces inside a word begin with; nothing where the model has no such mark.
+  std::optional<std::string_view> continuing_prefix() const;
 
   /// Returns one more than the highest id, added tokens included.
   std::size_t vocab_size() const;

@@ -232,6 +232,18 @@ void read_post_processor(JsonReader& in, const Place& place, TokenizerSpec& spec
   }
 }
 
+std::optional<WordPieceDecoder> read_decoder(JsonReader& in, const Place& place) {
+  if (!place || !in.object(place)) return std::nullopt;
+  const std::string type = in.text(in.child(place, "type"));
+  if (type != "WordPiece") {
+    in.unsupported(place.pointer + "/type", type, "WordPiece, null");
+    return std::nullopt;
+  }
+  in.only(place, {"type", "prefix", "cleanup"});
+  return WordPieceDecoder(in.text(in.child(place, "prefix")),
+                          in.flag(in.child(place, "cleanup"), true));
+}
+
 /// One line a token, lines ended as Python's text mode ends them.
 std::vector<std::string_view> lines(std::string_view text) {
   std::vector<std::string_view> out;
@@ -271,6 +283,7 @@ Result<TokenizerSpec> read_tokenizer_json(std::string_view text) {
   spec.normalizer = read_normalizer(in, in.child(root, "normalizer"));
   spec.steps = read_pre_tokenizer(in, in.child(root, "pre_tokenizer"));
   read_post_processor(in, in.child(root, "post_processor"), spec);
+  spec.decoder = read_decoder(in, in.child(root, "decoder"));
   spec.added = read_added_tokens(in, in.child(root, "added_tokens"));
   const auto direction = [&](const std::string& key) {
     return in.optional_text(in.child(in.child(root, key), "direction")) == "Left";
@@ -312,6 +325,7 @@ Result<TokenizerSpec> read_vocab_txt(std::string_view text,
   spec.normalizer = BertNormalizerSpec{};
   spec.steps = {PreTokenizer::Step::bert};
   spec.unknown_token = unknown;
+  spec.decoder = WordPieceDecoder("##", true);
   set_bert_template(ids.at(cls), ids.at(sep), spec);
   return spec;
 }

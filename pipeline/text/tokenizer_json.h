@@ -5,6 +5,7 @@
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/pre_tokenizer.h"
 #include "pipeline/text/template.h"
+#include "pipeline/text/wordpiece_decoder.h"
 
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,8 @@ struct TokenizerSpec {
   std::vector<TemplatePiece> pair;
 
   std::vector<AddedToken> added;
+
+  std::optional<WordPieceDecoder> decoder;
 
   // State of the last call of whoever saved the file; the sides are defaults for
   // tokenizer_config.json.

@@ -180,6 +180,8 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
                 .pre_tokenizer = PreTokenizer(spec.steps),
                 .model = WordPiece(*std::move(trie), spec.prefix, unknown_id, spec.max_word_chars),
                 .post = Template(std::move(spec.single), std::move(spec.pair)),
+                .decoder = std::move(spec.decoder),
+                .inside_prefix = spec.prefix,
                 .config = std::move(config),
                 .ids = std::move(ids),
                 .tokens = std::move(tokens)});

@@ -8,6 +8,7 @@
 #include "pipeline/text/tokenizer_config.h"
 #include "pipeline/text/tokenizer_json.h"
 #include "pipeline/text/wordpiece.h"
+#include "pipeline/text/wordpiece_decoder.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,8 @@ struct Tokenizer::Parts {
   PreTokenizer pre_tokenizer;
   WordPiece model;
   Template post;
+  std::optional<WordPieceDecoder> decoder;
+  std::string inside_prefix;  // of a piece inside a word
   TokenizerConfig config;
 
   std::map<std::string, std::int32_t, std::less<>> ids;
