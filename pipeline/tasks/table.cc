@@ -1,7 +1,10 @@
 #include "pipeline/tasks/table.h"
 
 #include "pipeline/tasks/feature_extraction.h"
+#include "pipeline/tasks/question_answering.h"
 #include "pipeline/tasks/text_classification.h"
+#include "pipeline/tasks/token_classification.h"
+#include "pipeline/tasks/zero_shot_classification.h"
 
 #include <algorithm>
 #include <array>
@@ -12,8 +15,8 @@ namespace millrace::pipeline {
 namespace {
 
 /// Other names that transformers takes.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 1> kAliases = {
-    {{"sentiment-analysis", "text-classification"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kAliases = {
+    {{"sentiment-analysis", "text-classification"}, {"ner", "token-classification"}}};
 
 constexpr const char* kSmallTokenizer =
     R"({"added_tokens": [], "normalizer": null, "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": null,
@@ -23,7 +26,11 @@ constexpr const char* kSmallTokenizer =
 }  // namespace
 
 std::span<const TaskEntry> tasks() {
-  static const std::array<TaskEntry, 2> all = {text_classification(), feature_extraction()};
+  static const std::array all = {text_classification(),
+                                 token_classification(),
+                                 question_answering(),
+                                 zero_shot_classification(),
+                                 feature_extraction()};
   return all;
 }
 

@@ -217,8 +217,8 @@ def feature_cases():
     return cases
 
 
-def write(name, cases, source):
-    origin = f"tests/golden/make_task_golden.py with {source}, torch {torch.__version__.split('+')[0]}, float32 on CPU"
+def write(name, cases, source, script="make_task_golden.py"):
+    origin = f"tests/golden/{script} with {source}, torch {torch.__version__.split('+')[0]}, float32 on CPU"
     with open(os.path.join(HERE, name), "w", encoding="utf-8") as file:
         file.write('{"origin": ' + json.dumps(origin) + ',\n "cases": [\n')
         file.write(",\n".join(json.dumps(case) for case in cases))

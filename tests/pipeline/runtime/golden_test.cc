@@ -105,6 +105,18 @@ TEST(Golden, feature_extraction_gives_what_transformers_gives) {
   compare_all("feature-extraction", "feature_extraction.json");
 }
 
+TEST(Golden, token_classification_gives_what_transformers_gives) {
+  compare_all("ner", "token_classification.json");
+}
+
+TEST(Golden, question_answering_gives_what_transformers_gives) {
+  compare_all("question-answering", "question_answering.json");
+}
+
+TEST(Golden, zero_shot_classification_gives_what_transformers_gives) {
+  compare_all("zero-shot-classification", "zero_shot_classification.json");
+}
+
 double cosine(const Json& a, const Json& b) {
   double dot = 0;
   double aa = 0;

@@ -1,0 +1,408 @@
+#include "pipeline/tasks/question_answering.h"
+
+#include "config/base/limits.h"
+#include "pipeline/tasks/answer_spans.h"
+#include "pipeline/tasks/code_points.h"
+#include "pipeline/tasks/scores.h"
+#include "pipeline/text/normalizer.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+// Source: transformers 4.57, pipelines/question_answering.py, with a fast tokenizer.
+
+namespace millrace::pipeline {
+namespace {
+
+constexpr std::array kParameters = {
+    Parameter{"top_k", "integer from 1", "How many answers to give at most; 1 by default."},
+    Parameter{"topk", "integer from 1", "The old name of top_k."},
+    Parameter{
+        "doc_stride",
+        "integer",
+        "Tokens that two windows over a long context share; half of max_seq_len, at most 128, "
+        "by default."},
+    Parameter{"max_answer_len", "integer from 1", "Tokens of an answer at most; 15 by default."},
+    Parameter{"max_seq_len",
+              "integer",
+              "Tokens of a window, question included; what the tokenizer takes, at most 384, by "
+              "default."},
+    Parameter{"max_question_len", "integer", "Accepted and without effect, as in transformers."},
+    Parameter{"handle_impossible_answer",
+              "true or false",
+              "Whether the empty answer takes part, with the score that there is none."},
+    Parameter{"align_to_words",
+              "true or false",
+              "Whether answers begin and end with words; true by default."},
+    Parameter{"padding",
+              "true, false, longest, max_length, do_not_pad",
+              "Accepted and without effect: rows are never padded."},
+};
+
+constexpr std::array kInputs = {
+    InputForm{R"({"question": "who?", "context": "a text"})",
+              "`{score, start, end, answer}`; a list of them when more than one answer remains"},
+    InputForm{R"({"question": ["who?", "when?"], "context": "a text"})",
+              "a list of their results; context may be a list, too"},
+    InputForm{R"([{"question": "who?", "context": "a text"}])", "a list of their results"},
+};
+
+constexpr TaskExample kExample = {
+    .model = "tests/golden/tiny_qa",
+    .input = R"({"question": "what broke", "context": "The screen broke after two days."})",
+    .parameters = "",
+    .output = R"({"score":0.06189918518066406,"start":27,"end":31,"answer":"days"})"};
+
+constexpr std::array<std::string_view, 3> kPaddings = {"longest", "max_length", "do_not_pad"};
+constexpr std::int64_t kMost = 1'000'000;
+constexpr std::size_t kDefaultWindow = 384;
+constexpr std::size_t kDefaultStride = 128;
+constexpr std::size_t kDefaultAnswer = 15;
+
+struct Settings {
+  std::size_t top_k = 1;
+  std::size_t max_answer = kDefaultAnswer;
+  std::size_t window = kDefaultWindow;
+  std::size_t stride = kDefaultStride;
+  bool impossible = false;
+  bool whole_words = true;
+};
+
+struct Asked {
+  std::string question;
+  std::string context;
+};
+
+/// One window over a context.
+struct AskedWindow {
+  std::vector<std::uint8_t> allowed;   // per token
+  std::vector<Offset> offsets;         // per token
+  std::vector<std::int32_t> words;     // per token
+  std::vector<std::int32_t> sequence;  // per token
+};
+
+/// A question with its windows, which are as many items in a row.
+struct AskedState {
+  std::string context;
+  std::vector<AskedWindow> windows;
+};
+
+struct QuestionState final : TaskState {
+  std::vector<AskedState> asked;
+  bool is_list = false;
+};
+
+struct Answer {
+  double score = 0.0;
+  std::size_t start = 0;
+  std::size_t end = 0;
+  std::string text;
+  std::string lower;  // answers are the same when these are
+};
+
+Error bad_input(std::string what) {
+  return error(Errc::invalid_input, "BAD_INPUT", "input: " + std::move(what));
+}
+
+Result<std::string> text_of(const Json& value, std::string_view name) {
+  if (value.is_null()) return bad_input(fmt::format("{} cannot be null", name));
+  if (!value.is_string()) {
+    return bad_input(fmt::format("expected a text as {}, found {}", name, value.type_name()));
+  }
+  auto checked = read_texts(value, Pairs::refused);
+  if (!checked) return std::move(checked).error();
+  if (checked->texts.front().text.empty())
+    return bad_input(fmt::format("{} cannot be empty", name));
+  return std::string(checked->texts.front().text);
+}
+
+Result<Asked> read_pair(const Json& question, const Json& context) {
+  auto asked = text_of(question, "question");
+  if (!asked) return std::move(asked).error();
+  auto about = text_of(context, "context");
+  if (!about) return std::move(about).error();
+  return Asked{*std::move(asked), *std::move(about)};
+}
+
+/// Adds what one object asks; its question, or both, may be lists.
+Result<bool> read_object(const Json& object, std::vector<Asked>& out) {
+  if (!object.is_object() || object.size() != 2 || !object.contains("question") ||
+      !object.contains("context")) {
+    return bad_input("expected {\"question\": …, \"context\": …}; build it with a map stage");
+  }
+  const Json& question = object["question"];
+  const Json& context = object["context"];
+  if (!question.is_array()) {
+    auto one = read_pair(question, context);
+    if (!one) return std::move(one).error();
+    out.push_back(*std::move(one));
+    return false;
+  }
+  if (context.is_array() && context.size() != question.size()) {
+    return bad_input(
+        fmt::format("{} questions and {} contexts: expected as many of one as of the "
+                    "other, or one context",
+                    question.size(),
+                    context.size()));
+  }
+  for (std::size_t i = 0; i < question.size(); ++i) {
+    auto one = read_pair(question[i], context.is_array() ? context[i] : context);
+    if (!one) return std::move(one).error();
+    out.push_back(*std::move(one));
+  }
+  return true;
+}
+
+class QuestionAnswering final : public Task {
+ public:
+  QuestionAnswering(std::shared_ptr<const Tokenizer> tokenizer, TextRules rules, Settings settings)
+      : tokenizer_(std::move(tokenizer)),
+        rules_(rules),
+        settings_(settings),
+        question_first_(!tokenizer_->pads_left()),
+        lower_({.lowercase = true}) {}
+
+  Result<Prepared> prepare(const Json& input) const override {
+    std::vector<Asked> asked;
+    auto state = std::make_unique<QuestionState>();
+    auto read = read_input(input, asked);
+    if (!read) return std::move(read).error();
+    state->is_list = *read;
+    Prepared prepared;
+    for (Asked& one : asked) {
+      auto windows = windows_of(one, prepared.items);
+      if (!windows) return std::move(windows).error();
+      state->asked.push_back({std::move(one.context), *std::move(windows)});
+    }
+    prepared.state = std::move(state);
+    return prepared;
+  }
+
+  Result<Json> finish(const Prepared& prepared, std::span<const RowView> rows) const override {
+    const auto& state = static_cast<const QuestionState&>(*prepared.state);
+    Json all = Json::array();
+    for (const AskedState& asked : state.asked) {
+      auto one = answer(asked, rows.first(asked.windows.size()));
+      if (!one || !state.is_list) return one;
+      rows = rows.subspan(asked.windows.size());
+      all.push_back(*std::move(one));
+    }
+    return all;
+  }
+
+ private:
+  /// Returns whether the result is a list.
+  static Result<bool> read_input(const Json& input, std::vector<Asked>& asked) {
+    bool is_list = input.is_array();
+    if (!is_list) {
+      auto read = read_object(input, asked);
+      if (!read) return read;
+      is_list = *read;
+    } else {
+      for (const Json& element : input) {
+        if (auto read = read_object(element, asked); !read) return read;
+      }
+    }
+    if (asked.size() > config::kMaxTextsPerRecord) {
+      return error(Errc::invalid_input,
+                   "TOO_MANY_TEXTS",
+                   fmt::format("input: expected at most {} questions in a record, found {}",
+                               config::kMaxTextsPerRecord,
+                               asked.size()));
+    }
+    return is_list;
+  }
+
+  Result<std::vector<AskedWindow>> windows_of(const Asked& asked, std::vector<Item>& items) const {
+    EncodeOptions options;
+    options.parse_special = !rules_.plain_specials;
+    options.want_offsets = true;
+    options.want_overflow = true;
+    Truncation truncation;
+    truncation.strategy =
+        question_first_ ? Truncation::Strategy::only_second : Truncation::Strategy::only_first;
+    truncation.max_length = settings_.window;
+    truncation.stride = settings_.stride;
+    truncation.side = tokenizer_->truncation_side();
+    options.truncation = truncation;
+    auto encoding = question_first_
+                        ? tokenizer_->encode_pair(asked.question, asked.context, options)
+                        : tokenizer_->encode_pair(asked.context, asked.question, options);
+    if (!encoding) return std::move(encoding).error();
+    std::vector<Encoding> rest = std::exchange(encoding->overflowing, {});
+    std::vector<AskedWindow> windows;
+    windows.push_back(take_window(*std::move(encoding), items));
+    for (Encoding& further : rest) windows.push_back(take_window(std::move(further), items));
+    if (rules_.max_positions != 0 && items.back().ids.size() > rules_.max_positions) {
+      return error(Errc::invalid_input,
+                   "TOO_LONG",
+                   fmt::format("a window has {} tokens, the model takes {}; lower max_seq_len",
+                               items.back().ids.size(),
+                               rules_.max_positions));
+    }
+    return windows;
+  }
+
+  AskedWindow take_window(Encoding encoding, std::vector<Item>& items) const {
+    AskedWindow window;
+    const auto cls = tokenizer_->cls_id();
+    for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+      // With the context first transformers allows every token.
+      const bool in_context = !question_first_ || encoding.sequence[i] == 1;
+      window.allowed.push_back(in_context || encoding.ids[i] == cls ? 1 : 0);
+    }
+    window.offsets = std::move(encoding.offsets);
+    window.words = std::move(encoding.words);
+    window.sequence = std::move(encoding.sequence);
+    Item item;
+    item.ids = std::move(encoding.ids);
+    if (rules_.knows_types && tokenizer_->wants_type_ids())
+      item.type_ids = std::move(encoding.type_ids);
+    item.wanted = Wanted::tokens;
+    items.push_back(std::move(item));
+    return window;
+  }
+
+  Result<Json> answer(const AskedState& asked, std::span<const RowView> rows) const {
+    const CodePoints context(asked.context);
+    std::vector<Answer> answers;
+    float null_score = std::numeric_limits<float>::max();
+    const std::size_t most = settings_.whole_words ? 2 * settings_.top_k + 10 : settings_.top_k;
+    for (std::size_t w = 0; w < rows.size(); ++w) {
+      if (!all_finite(rows[w].values)) {
+        return error(Errc::invalid_input,
+                     "NONFINITE",
+                     "a score is not a finite number; see `on_nonfinite` of the stage");
+      }
+      const AskedWindow& window = asked.windows[w];
+      const WindowAnswers found = best_spans(rows[w], window.allowed, settings_.max_answer, most);
+      null_score = std::min(null_score, found.null_score);
+      for (const AnswerSpan& span : found.spans) add(span, window, context, answers);
+    }
+    if (settings_.impossible) {
+      answers.push_back({.score = null_score, .start = 0, .end = 0, .text = {}, .lower = {}});
+    }
+    if (answers.empty()) answers.emplace_back();  // a context without a word
+    std::stable_sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) {
+      return a.score > b.score;
+    });
+    answers.resize(std::min(answers.size(), settings_.top_k));
+    Json list = Json::array();
+    for (const Answer& one : answers) {
+      list.push_back(
+          {{"score", one.score}, {"start", one.start}, {"end", one.end}, {"answer", one.text}});
+    }
+    return list.size() == 1 ? list[0] : list;
+  }
+
+  /// Adds a span, or its score to that of an answer that reads the same.
+  void add(const AnswerSpan& span,
+           const AskedWindow& window,
+           const CodePoints& context,
+           std::vector<Answer>& answers) const {
+    const auto [start, end] = range_of(span, window);
+    Answer answer{.score = span.score, .start = start, .end = end, .text = {}, .lower = {}};
+    answer.text = context.slice(start, end);
+    Normalized lower;
+    lower_.normalize(answer.text, 0, Origins::skip, lower);
+    answer.lower = lower.view();
+    for (Answer& known : answers) {
+      if (known.lower != answer.lower) continue;
+      known.score += answer.score;
+      return;
+    }
+    answers.push_back(std::move(answer));
+  }
+
+  /// Returns code points of the context.
+  std::pair<std::size_t, std::size_t> range_of(const AnswerSpan& span,
+                                               const AskedWindow& window) const {
+    if (settings_.whole_words) {
+      const auto first = word_at(window, window.words[span.start]);
+      const auto last = word_at(window, window.words[span.end]);
+      if (first && last) return {first->begin, last->end};
+    }
+    return {window.offsets[span.start].begin, window.offsets[span.end].end};
+  }
+
+  /// Returns the range of a word of the context within a window; nothing where it is not there.
+  std::optional<Offset> word_at(const AskedWindow& window, std::int32_t word) const {
+    if (word < 0) return std::nullopt;
+    const std::int32_t context = question_first_ ? 1 : 0;
+    std::optional<Offset> range;
+    for (std::size_t i = 0; i < window.words.size(); ++i) {
+      if (window.sequence[i] != context || window.words[i] != word) continue;
+      if (!range) range = window.offsets[i];
+      range->end = window.offsets[i].end;
+    }
+    return range;
+  }
+
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  TextRules rules_;
+  Settings settings_;
+  bool question_first_;
+  Normalizer lower_;
+};
+
+std::size_t size_or(std::optional<std::int64_t> given, std::size_t missing) {
+  return given ? static_cast<std::size_t>(*given) : missing;
+}
+
+Settings read_settings(ParameterReader& reader, const TaskRequest& request) {
+  Settings settings;
+  const auto old_name = reader.integer("topk", 1, kMost);
+  const auto new_name = reader.integer("top_k", 1, kMost);
+  settings.top_k = size_or(new_name ? new_name : old_name, 1);
+  settings.max_answer = size_or(reader.integer("max_answer_len", 1, kMost), kDefaultAnswer);
+  std::size_t most = std::min(request.tokenizer->model_max_length(), kDefaultWindow);
+  if (request.rules.max_positions != 0) most = std::min(most, request.rules.max_positions);
+  settings.window = size_or(reader.integer("max_seq_len", 1, kMost), most);
+  settings.stride = size_or(reader.integer("doc_stride", 0, kMost),
+                            std::min(settings.window / 2, kDefaultStride));
+  if (settings.stride > settings.window) {
+    reader.bad("doc_stride", fmt::format("at most max_seq_len, which is {}", settings.window));
+  }
+  reader.integer("max_question_len", 1, kMost);
+  settings.impossible = reader.flag("handle_impossible_answer").value_or(false);
+  settings.whole_words = reader.flag("align_to_words").value_or(true);
+  if (const Json* padding = reader.find("padding");
+      padding != nullptr && !padding->is_boolean() && !padding->is_null()) {
+    reader.choice("padding", kPaddings);
+  }
+  return settings;
+}
+
+MadeTask make(const TaskRequest& request) {
+  MadeTask made;
+  const Json none = Json::object();
+  ParameterReader reader(
+      request.parameters ? *request.parameters : none, kParameters, "parameters", made.errors);
+  const Settings settings = read_settings(reader, request);
+  if (made.errors.empty()) {
+    made.task = std::make_unique<QuestionAnswering>(request.tokenizer, request.rules, settings);
+  }
+  return made;
+}
+
+std::vector<Parameter> parameters() { return {kParameters.begin(), kParameters.end()}; }
+
+}  // namespace
+
+TaskEntry question_answering() {
+  return {"question-answering",
+          "Finds the part of a text that answers a question.",
+          kInputs,
+          kExample,
+          HeadKind::question_answering,
+          parameters,
+          make};
+}
+
+}  // namespace millrace::pipeline
