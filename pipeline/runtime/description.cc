@@ -2,6 +2,7 @@
 
 #include "config/base/limits.h"
 #include "config/schema/suggest.h"
+#include "pipeline/models/model_config.h"
 
 #include <algorithm>
 #include <array>
@@ -165,25 +166,54 @@ std::string_view head_name(HeadKind head) {
   return "";
 }
 
-/// transformers makes a head of random numbers up where the weights hold none; its scores mean
-/// nothing.
+Error no_head(const fs::path& folder, const Description& description, const std::string& weight) {
+  return error(
+      Errc::invalid_input,
+      "NO_HEAD",
+      fmt::format("{}: the weights hold no {} (no tensor {}; config.json names {}), and {} "
+                  "needs one; take a checkpoint that was trained for it, or run "
+                  "feature-extraction",
+                  folder.string(),
+                  head_name(head_of(description.task)),
+                  weight,
+                  shown_classes(*description.config),
+                  description.task->name));
+}
+
+/// Returns how many scores a head must give, 0 if config.json does not decide it or cannot be read.
+std::size_t scores_of(HeadKind head, const Json& json) {
+  if (head == HeadKind::question_answering) return 2;  // where an answer starts, where it ends
+  if (head == HeadKind::none || head == HeadKind::masked_lm) return 0;
+  ModelConfig config(json);
+  return config.labels().size();
+}
+
+/// transformers makes a head of random numbers up where the weights hold none that fits; its scores
+/// mean nothing.
 bool check_head(const fs::path& folder, Description& description) {
   const HeadKind kind = head_of(description.task);
   if (kind == HeadKind::none || description.architecture == nullptr || !description.checkpoint)
     return false;
   const std::string weight = own_weight(*find_head(description.architecture->heads, kind));
-  if (description.checkpoint->find(weight) != nullptr) return true;
+  const auto* entry = description.checkpoint->find(weight);
+  if (entry == nullptr) {
+    description.errors.push_back(no_head(folder, description, weight));
+    return false;
+  }
+  const auto& shape = entry->tensor.shape;
+  const std::size_t expected = scores_of(kind, *description.config);
+  if (expected == 0 || shape.empty() || std::cmp_equal(shape.front(), expected)) return true;
   description.errors.push_back(
       error(Errc::invalid_input,
-            "NO_HEAD",
-            fmt::format("{}: the weights hold no {} (no tensor {}; config.json names {}), and {} "
-                        "needs one; take a checkpoint that was trained for it, or run "
-                        "feature-extraction",
+            "HEAD_MISMATCH",
+            fmt::format("{}: {} gives {} scores, {} needs {}, one for each {}",
                         folder.string(),
-                        head_name(kind),
                         weight,
-                        shown_classes(*description.config),
-                        description.task->name)));
+                        shape.front(),
+                        description.task->name,
+                        expected,
+                        kind == HeadKind::question_answering ? "end of an answer"
+                                                             : "label of config.json")));
   return false;
 }
 

@@ -32,7 +32,7 @@ struct Description {
 /// task: a name, or empty: what the architecture in config.json is for. Opens the weight files and
 /// reads their tables; needs no torch and no device. Errors, all of them: UNKNOWN_TASK with the
 /// closest name; NO_MODEL, BAD_MODEL_CONFIG, UNSUPPORTED_MODEL; those of Tokenizer::load and
-/// Checkpoint::open; NO_HEAD; VOCABULARY_MISMATCH.
+/// Checkpoint::open; NO_HEAD; HEAD_MISMATCH; VOCABULARY_MISMATCH.
 Description describe(const std::filesystem::path& folder, const std::string& task);
 
 }  // namespace millrace::pipeline

@@ -31,12 +31,16 @@ inline Json read(const std::filesystem::path& path) {
   return Json::parse(stream);
 }
 
-inline BuiltModel build(const std::filesystem::path& folder, HeadKind head, Json config) {
+inline BuiltModel build(const std::filesystem::path& folder,
+                        HeadKind head,
+                        Json config,
+                        const std::string& dtype = "float32") {
   const std::string type = config.at("model_type");
   ModelRequest request;
   request.folder = folder;
   request.config = std::make_shared<const Json>(std::move(config));
   request.head = head;
+  request.dtype = dtype;
   for (const Architecture& architecture : architectures()) {
     if (architecture.model_type == type) return architecture.build(request);
   }

@@ -2,7 +2,9 @@
 #include "tests/pipeline/models/golden_models.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ namespace {
 
 constexpr double kFloat32 = 1e-5;  // against transformers 4.57, float32 on the CPU
 constexpr double kSameRow = 1e-6;  // alone against in company: the order of sums may differ
+
+constexpr double kBfloat16 = 0.99;  // cosine against the same in float32
 
 struct HeadRow {
   HeadKind kind;
@@ -70,6 +74,19 @@ double worst(const std::string& model, const std::string& head) {
   return most;
 }
 
+double cosine(std::span<const float> found, const std::vector<double>& expected) {
+  EXPECT_EQ(found.size(), expected.size());
+  double dot = 0.0;
+  double length = 0.0;
+  double other = 0.0;
+  for (std::size_t i = 0; i < std::min(found.size(), expected.size()); ++i) {
+    dot += static_cast<double>(found[i]) * expected[i];
+    length += static_cast<double>(found[i]) * static_cast<double>(found[i]);
+    other += expected[i] * expected[i];
+  }
+  return dot / std::sqrt(length * other);
+}
+
 class Encoder : public testing::TestWithParam<const char*> {};
 
 TEST_P(Encoder, computes_what_transformers_computes_with_every_head) {
@@ -101,6 +118,35 @@ TEST_P(Encoder, gives_a_row_alone_what_it_gives_it_in_any_batch) {
       EXPECT_EQ(together->row(i).width, alone->row(0).width) << head << " " << i;
     }
   }
+}
+
+TEST_P(Encoder, stays_near_in_bfloat16) {
+  const auto folder = golden() / GetParam();
+  for (const auto& [head, kind] : kHeads) {
+    const BuiltModel built = build(folder, kind.kind, read(folder / "config.json"), "bfloat16");
+    ASSERT_NE(built.model, nullptr);
+    const std::vector<Sample> samples = samples_of(GetParam(), head);
+
+    const auto output = run(*built.model, items_of(samples));
+
+    ASSERT_TRUE(output) << output.error().text();
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      EXPECT_GT(cosine(output->row(i).values, samples[i].values), kBfloat16) << head << " " << i;
+  }
+}
+
+TEST_P(Encoder, takes_rows_as_long_as_its_positions_and_no_longer) {
+  const auto model = load(GetParam(), HeadKind::none);
+  ASSERT_NE(model, nullptr);
+  const std::vector<std::int32_t> longest(40, 9);
+  const std::vector<std::int32_t> longer(41, 9);
+
+  const auto fits = run(*model, {item(longest, Wanted::first)});
+  const auto refused = run(*model, {item(longer, Wanted::first)});
+
+  EXPECT_TRUE(fits) << fits.error().text();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "BAD_ROW");
 }
 
 TEST_P(Encoder, says_what_it_is) {

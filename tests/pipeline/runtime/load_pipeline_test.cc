@@ -131,8 +131,8 @@ TEST(LoadPipeline, a_checkpoint_without_a_head_is_refused_and_lint_sees_it) {
 }
 
 TEST(LoadPipeline, a_head_is_known_by_the_name_that_its_architecture_gives_it) {
-  const Folder folder(
-      "model_roberta");  // its token classification head is called classifier.weight
+  // Its classifier.weight is that of tokens.
+  const Folder folder("model_roberta");
   folder.hide("classifier.out_proj.weight");
 
   const auto errors = lint_pipeline(options_of(folder.path(), "text-classification"));
@@ -143,17 +143,18 @@ TEST(LoadPipeline, a_head_is_known_by_the_name_that_its_architecture_gives_it) {
   EXPECT_THAT(errors[1].message, HasSubstr("classifier.out_proj.weight"));
 }
 
-TEST(LoadPipeline, labels_that_the_head_does_not_give_are_refused) {
+TEST(LoadPipeline, labels_that_the_head_does_not_give_are_refused_and_lint_sees_it) {
   const Folder folder("tiny_bert");
   folder.set_config("id2label", {{"0", "no"}, {"1", "yes"}});
 
-  const auto errors = load_pipeline(options_of(folder.path(), "text-classification")).errors;
+  const auto linted = lint_pipeline(options_of(folder.path(), "text-classification"));
+  const auto loaded = load_pipeline(options_of(folder.path(), "text-classification"));
 
-  ASSERT_FALSE(errors.empty());
-  EXPECT_EQ(errors[0].code, "WEIGHT_SHAPE");
-  EXPECT_THAT(errors[0].message, HasSubstr("classifier.weight"));
-  EXPECT_THAT(errors[0].message, HasSubstr("[2, 32]"));
-  EXPECT_THAT(errors[0].message, HasSubstr("[3, 32]"));
+  ASSERT_EQ(codes_of(linted), std::vector<std::string>{"HEAD_MISMATCH"});
+  EXPECT_THAT(linted[0].message,
+              HasSubstr("classifier.weight gives 3 scores, text-classification needs 2"));
+  EXPECT_EQ(codes_of(loaded.errors), std::vector<std::string>{"HEAD_MISMATCH"});
+  EXPECT_EQ(loaded.pipeline, nullptr);
 }
 
 TEST(LoadPipeline, a_tokenizer_of_another_model_is_refused_and_lint_sees_it) {
