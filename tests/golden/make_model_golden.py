@@ -133,10 +133,26 @@ def make_old_names():
     """A base model as the first checkpoints were saved: no prefix, gamma and beta."""
     config = config_of("Bert", dict(BERT, hidden_size=16, num_hidden_layers=1), "none")
     weights = spread(transformers.BertModel(config), SEED).state_dict()
-    old = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): weight
-           for name, weight in weights.items()}
-    save(os.path.join(HERE, "model_old_names"), config, old)
+    save(os.path.join(HERE, "model_old_names"), config, with_old_names(weights))
     return hidden_cases("model_old_names")
+
+
+def make_old_head():
+    """The same for a masked language model; it stores scores that transformers does not read."""
+    config = config_of("Bert", dict(BERT, hidden_size=16, num_hidden_layers=1), "masked_lm")
+    weights = spread(transformers.BertForMaskedLM(config), SEED).state_dict()
+    weights = {name: weight.clone() for name, weight in weights.items() if not name.endswith("decoder.bias")}
+    weights["cls.predictions.decoder.weight"].fill_(7)
+    save(os.path.join(HERE, "model_old_head"), config, with_old_names(weights))
+    model = load(os.path.join(HERE, "model_old_head"), "Bert", "masked_lm")
+    values = values_of(model, "masked_lm", SHORT, None)[[1, 3]]
+    return [{"model": "model_old_head", "head": "masked_lm", "ids": SHORT, "positions": [1, 3],
+             "values": [shortest(value) for value in values.tolist()]}]
+
+
+def with_old_names(weights):
+    return {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): weight
+            for name, weight in weights.items()}
 
 
 def make_shards():
@@ -176,9 +192,12 @@ def main():
     for index, (name, (start, values)) in enumerate(ARCHITECTURES.items()):
         config = config_of(start, values, "sequence_classification")
         config.architectures = [start + "ForSequenceClassification"]
-        save(os.path.join(HERE, "model_" + name), config, weights_of(start, values, SEED + index))
+        weights = weights_of(start, values, SEED + index)
+        if name == "camembert":  # the bias under the other of its two names
+            weights["lm_head.decoder.bias"] = weights.pop("lm_head.bias")
+        save(os.path.join(HERE, "model_" + name), config, weights)
         cases += cases_of("model_" + name, start, config)
-    cases += make_old_names() + make_shards()
+    cases += make_old_names() + make_old_head() + make_shards()
     origin = (f"tests/golden/make_model_golden.py with transformers {transformers.__version__}, "
               f"torch {torch.__version__.split('+')[0]}, float32 on CPU")
     with open(os.path.join(HERE, "relative_buckets.json"), "w", encoding="utf-8") as file:

@@ -218,6 +218,10 @@ TEST(Checkpoint, runs_without_prefix_and_under_old_names) {
   EXPECT_LT(worst("model_old_names", "none"), kFloat32);
 }
 
+TEST(Checkpoint, runs_a_head_under_old_names_and_ties_scores_although_others_are_stored) {
+  EXPECT_LT(worst("model_old_head", "masked_lm"), kFloat32);
+}
+
 TEST(Checkpoint, runs_from_shards_of_half_precision) {
   EXPECT_LT(worst("model_half_shards", "none"), kFloat32);
 }
