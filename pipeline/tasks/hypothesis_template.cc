@@ -9,7 +9,7 @@ namespace {
 
 Error bad(std::string_view what) {
   return error(Errc::invalid_input,
-               "BAD_TEMPLATE",
+               "BAD_PARAMETER",
                fmt::format("{}; expected a text with {{}} where the label goes, for example "
                            "\"This example is {{}}.\"",
                            what));

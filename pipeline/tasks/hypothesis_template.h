@@ -12,7 +12,7 @@ namespace millrace::pipeline {
 /// number of times, `{{` and `}}` for braces.
 class HypothesisTemplate {
  public:
-  /// Error: BAD_TEMPLATE (invalid_input) for what Python refuses, and for fields with names or
+  /// Error: BAD_PARAMETER (invalid_input) for what Python refuses, and for fields with names or
   /// format specifications.
   static Result<HypothesisTemplate> parse(std::string_view text);
 

@@ -111,7 +111,7 @@ TEST(LoadPipeline, an_architecture_that_is_for_no_task_of_ours_is_named) {
 
   ASSERT_EQ(codes_of(errors), std::vector<std::string>{"UNKNOWN_TASK"});
   EXPECT_THAT(errors[0].message, HasSubstr("BertForNextSentencePrediction"));
-  EXPECT_THAT(errors[0].message, HasSubstr("text-classification and feature-extraction"));
+  EXPECT_THAT(errors[0].message, HasSubstr("text-classification, token-classification"));
 }
 
 TEST(LoadPipeline, a_checkpoint_without_a_head_is_refused_and_lint_sees_it) {

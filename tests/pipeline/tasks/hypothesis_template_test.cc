@@ -22,7 +22,7 @@ TEST(HypothesisTemplate, is_filled_as_python_fills_it) {
 TEST(HypothesisTemplate, refuses_what_python_refuses_and_what_is_not_for_labels) {
   for (const char* text :
        {"{} {}", "{} {0}", "{1}", "{label}", "{", "}", "a } b", "{:>10}", "{!r}"})
-    EXPECT_EQ(filled(text, "a"), "BAD_TEMPLATE") << text;
+    EXPECT_EQ(filled(text, "a"), "BAD_PARAMETER") << text;
 }
 
 }  // namespace
