@@ -28,6 +28,7 @@ inline constexpr std::size_t kMaxJsonNodes = 100'000;
 inline constexpr std::size_t kMaxTextBytes = 512 * kKiB;
 inline constexpr std::size_t kMaxTextCodePoints = 100'000;
 inline constexpr std::size_t kMaxTextsPerRecord = 64;
+inline constexpr std::size_t kMaxWindowTokens = 1'000'000;
 inline constexpr std::size_t kMaxBytesInFlight = 256 * kMiB;
 inline constexpr std::size_t kMaxBatchTokens = 65'536;
 inline constexpr std::size_t kMaxYamlBytes = 1 * kMiB;

@@ -335,7 +335,9 @@ void read_candidate_labels(ParameterReader& reader, Settings& settings) {
   const Json* given = reader.find("candidate_labels");
   if (given == nullptr || given->is_null()) return;
   settings.labels = read_labels(*given);
-  if (!settings.labels || settings.labels->empty()) {
+  if (settings.labels && settings.labels->size() > config::kMaxTextsPerRecord) {
+    reader.bad("candidate_labels", fmt::format("at most {} labels", config::kMaxTextsPerRecord));
+  } else if (!settings.labels || settings.labels->empty()) {
     reader.bad("candidate_labels", "at least one label: a list of texts, or one text with commas");
   }
 }

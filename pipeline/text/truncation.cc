@@ -1,5 +1,7 @@
 #include "pipeline/text/truncation.h"
 
+#include "config/base/limits.h"
+
 #include <algorithm>
 #include <string>
 #include <tuple>
@@ -29,6 +31,17 @@ Result<std::vector<Window>> windows_over(std::size_t tokens,
         truncation.stride));
   }
   const std::size_t step = room - truncation.stride;
+  // With a step of one a text would be repeated as often as a window is long.
+  const std::size_t windowed = (tokens - room + step - 1) / step * room + room;
+  if (truncation.stride > 0 && windowed > config::kMaxWindowTokens) {
+    return bad(
+        fmt::format("windows of {} tokens that share {} would hold {} tokens, expected at "
+                    "most {}; shorten the text or lower the stride",
+                    room,
+                    truncation.stride,
+                    windowed,
+                    config::kMaxWindowTokens));
+  }
   std::vector<Window> windows;
   if (truncation.side == Truncation::Side::right) {
     for (std::size_t begin = 0; windows.empty() || windows.back().end < tokens; begin += step) {

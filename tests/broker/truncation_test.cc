@@ -18,7 +18,8 @@ TEST(Truncation, a_topic_made_anew_under_a_worker_stops_it_and_says_where_it_was
   scene.kafka->delete_topic("in");
   scene.kafka->create_topic("in", 6);
   // A client of its own: the first one may still know the old topic.
-  tests::KafkaClient(scene.kafka->bootstrap()).produce("in", {{.value = R"({"id": 1, "text": "new"})"}});
+  tests::KafkaClient(scene.kafka->bootstrap())
+      .produce("in", {{.value = R"({"id": 1, "text": "new"})"}});
 
   EXPECT_EQ(worker->wait(60s), 5) << worker->log();
   EXPECT_THAT(worker->log(), testing::HasSubstr("OFFSET_OUT_OF_RANGE"));

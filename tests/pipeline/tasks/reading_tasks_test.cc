@@ -178,6 +178,10 @@ TEST(ZeroShot, refuses_wrong_parameters_by_name) {
               HasSubstr("where the label"));
   EXPECT_THAT(complaint(task, R"({"hypothesis_template": "{label}"})"), HasSubstr("neither {}"));
   EXPECT_THAT(complaint(task, R"({"labels": "a"})"), HasSubstr("candidate_labels"));
+  Json many = Json::array();
+  for (int i = 0; i < 65; ++i) many.push_back("a");
+  EXPECT_THAT(complaint(task, Json{{"candidate_labels", many}}.dump().c_str()),
+              HasSubstr("at most 64 labels"));
   EXPECT_EQ(complaint(task, "{}"), "") << "records may bring their labels";
 }
 

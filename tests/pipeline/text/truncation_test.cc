@@ -46,6 +46,15 @@ TEST(Truncation, longest_first_halves_two_long_texts_and_gives_the_odd_token_to_
   EXPECT_EQ(windows.second.front().size(), 5U);
 }
 
+TEST(Truncation, refuses_windows_that_would_repeat_a_long_text_too_often) {
+  const auto many = truncate(100'000, std::nullopt, 0, {.max_length = 384, .stride = 383});
+  ASSERT_FALSE(many);
+  EXPECT_EQ(many.error().code, "BAD_TRUNCATION");
+  EXPECT_TRUE(truncate(100'000, std::nullopt, 0, {.max_length = 384, .stride = 128}));
+  EXPECT_TRUE(truncate(2'000'000, std::nullopt, 0, {.max_length = 384}));
+  EXPECT_TRUE(truncate(1000, std::nullopt, 0, {.max_length = 384, .stride = 383}));
+}
+
 TEST(Truncation, refuses_what_leaves_no_room) {
   const auto code = [](const auto& result) { return result ? std::string() : result.error().code; };
 
