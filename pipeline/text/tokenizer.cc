@@ -16,7 +16,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 // The way of a text, as tokenizers 0.22.2 goes it:
 //
@@ -271,16 +270,6 @@ Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words
   return parts_->post.apply(all, nullptr, *windows, options);
 }
 
-std::string Tokenizer::tokens_to_string(std::span<const std::string_view> tokens) const {
-  if (parts_->decoder) return parts_->decoder->join(tokens);
-  return fmt::format("{}", fmt::join(tokens, " "));
-}
-
-std::optional<std::string_view> Tokenizer::continuing_prefix() const {
-  if (parts_->inside_prefix.empty()) return std::nullopt;
-  return parts_->inside_prefix;
-}
-
 std::size_t Tokenizer::vocab_size() const { return parts_->tokens.size(); }
 
 std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const {
@@ -290,6 +279,32 @@ std::optional<std::int32_t> Tokenizer::token_to_id(std::string_view token) const
 std::string_view Tokenizer::id_to_token(std::int32_t id) const {
   if (id < 0 || static_cast<std::size_t>(id) >= parts_->tokens.size()) return {};
   return parts_->tokens[static_cast<std::size_t>(id)];
+}
+
+bool Tokenizer::is_special(std::int32_t id) const { return parts_->special.contains(id); }
+
+std::optional<std::string_view> Tokenizer::continuing_prefix() const {
+  return parts_->prefix.empty() ? std::nullopt : std::optional<std::string_view>(parts_->prefix);
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids,
+                              bool skip_special_tokens,
+                              std::optional<bool> clean_up) const {
+  std::vector<std::string_view> tokens;
+  tokens.reserve(ids.size());
+  for (const std::int32_t id : ids) {
+    if (skip_special_tokens && is_special(id)) continue;
+    const std::string_view token = id_to_token(id);
+    // The empty text is a token where a vocabulary lists it.
+    if (!token.empty() || parts_->id_of("") == id) tokens.push_back(token);
+  }
+  std::string text = parts_->decoder.decode(tokens);
+  return clean_up.value_or(parts_->config.cleans_up_spaces) ? clean_up_spaces(std::move(text))
+                                                            : text;
+}
+
+std::string Tokenizer::tokens_to_string(std::span<const std::string_view> tokens) const {
+  return parts_->decoder.decode(tokens);
 }
 
 std::size_t Tokenizer::special_tokens(bool pair) const { return parts_->post.special_tokens(pair); }

@@ -105,18 +105,26 @@ class Tokenizer {
   Result<Encoding> encode_words(std::span<const std::string_view> words,
                                 const EncodeOptions& options = {}) const;
 
-  /// Joins tokens to text, as the decoder of tokenizer.json says; with spaces where it says
-  /// nothing.
-  std::string tokens_to_string(std::span<const std::string_view> tokens) const;
-
-  /// What pieces inside a word begin with; nothing where the model has no such mark.
-  std::optional<std::string_view> continuing_prefix() const;
-
   /// Returns one more than the highest id, added tokens included.
   std::size_t vocab_size() const;
   std::optional<std::int32_t> token_to_id(std::string_view token) const;
   /// Returns the token of an id, empty for an unknown id. Lives as long as the tokenizer.
   std::string_view id_to_token(std::int32_t id) const;
+
+  /// Says whether decode() leaves this id out when special tokens are skipped.
+  bool is_special(std::int32_t id) const;
+  /// Returns what a piece inside a word begins with ("##"), nothing where pieces bear no such mark.
+  std::optional<std::string_view> continuing_prefix() const;
+
+  /// Turns ids into text; unknown ids are left out.
+  ///
+  /// clean_up: no spaces before punctuation and English contractions; without a value as
+  /// tokenizer_config.json says. Source: transformers 4.57, decode().
+  std::string decode(std::span<const std::int32_t> ids,
+                     bool skip_special_tokens,
+                     std::optional<bool> clean_up = std::nullopt) const;
+  /// Turns tokens into text as the decoder says, without the clean-up of decode().
+  std::string tokens_to_string(std::span<const std::string_view> tokens) const;
 
   /// Tokens that the template adds to one text, or to a pair.
   std::size_t special_tokens(bool pair) const;

@@ -163,6 +163,7 @@ void read_settings(JsonReader& in, const Place& root, const Place& model, Tokeni
   config.do_lower_case = in.flag(in.child(root, "do_lower_case"), true);
   config.strip_accents = in.optional_flag(in.child(root, "strip_accents"));
   config.tokenize_chinese_chars = in.flag(in.child(root, "tokenize_chinese_chars"), true);
+  config.cleans_up_spaces = in.flag(in.child(root, "clean_up_tokenization_spaces"), false);
   const Place plain = in.child(root, "split_special_tokens");
   if (in.flag(plain, false)) in.unsupported(plain.pointer, "true", "false");
 }

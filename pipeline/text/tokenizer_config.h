@@ -33,6 +33,8 @@ struct TokenizerConfig {
   std::optional<bool> strip_accents;
   bool tokenize_chinese_chars = true;
 
+  bool cleans_up_spaces = false;  // after decoding
+
   // By the names of transformers: unk_token, sep_token, …
   std::map<std::string, SpecialToken, std::less<>> special;
   std::vector<SpecialToken> additional;

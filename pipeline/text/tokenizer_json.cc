@@ -1,6 +1,7 @@
 #include "pipeline/text/tokenizer_json.h"
 
 #include "config/base/utf8.h"
+#include "pipeline/text/decoder_json.h"
 #include "pipeline/text/json_reader.h"
 
 #include <algorithm>
@@ -232,18 +233,6 @@ void read_post_processor(JsonReader& in, const Place& place, TokenizerSpec& spec
   }
 }
 
-std::optional<WordPieceDecoder> read_decoder(JsonReader& in, const Place& place) {
-  if (!place || !in.object(place)) return std::nullopt;
-  const std::string type = in.text(in.child(place, "type"));
-  if (type != "WordPiece") {
-    in.unsupported(place.pointer + "/type", type, "WordPiece, null");
-    return std::nullopt;
-  }
-  in.only(place, {"type", "prefix", "cleanup"});
-  return WordPieceDecoder(in.text(in.child(place, "prefix")),
-                          in.flag(in.child(place, "cleanup"), true));
-}
-
 /// One line a token, lines ended as Python's text mode ends them.
 std::vector<std::string_view> lines(std::string_view text) {
   std::vector<std::string_view> out;
@@ -325,7 +314,6 @@ Result<TokenizerSpec> read_vocab_txt(std::string_view text,
   spec.normalizer = BertNormalizerSpec{};
   spec.steps = {PreTokenizer::Step::bert};
   spec.unknown_token = unknown;
-  spec.decoder = WordPieceDecoder("##", true);
   set_bert_template(ids.at(cls), ids.at(sep), spec);
   return spec;
 }

@@ -2,10 +2,10 @@
 
 #include "config/base/result.h"
 #include "pipeline/text/added_tokens.h"
+#include "pipeline/text/decoder.h"
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/pre_tokenizer.h"
 #include "pipeline/text/template.h"
-#include "pipeline/text/wordpiece_decoder.h"
 
 #include <cstdint>
 #include <optional>
@@ -45,9 +45,9 @@ struct TokenizerSpec {
   std::vector<TemplatePiece> single;
   std::vector<TemplatePiece> pair;
 
-  std::vector<AddedToken> added;
+  std::vector<Decoder::Step> decoder = {Decoder::WordPiece{}};
 
-  std::optional<WordPieceDecoder> decoder;
+  std::vector<AddedToken> added;
 
   // State of the last call of whoever saved the file; the sides are defaults for
   // tokenizer_config.json.

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -143,6 +144,14 @@ std::vector<std::string> names_by_id(const TokenizerSpec& spec, const AddedVocab
   return names;
 }
 
+std::set<std::int32_t> special_ids(const AddedVocabulary& added) {
+  std::set<std::int32_t> ids;
+  for (const AddedToken& token : added.patterns()) {
+    if (token.special) ids.insert(*added.id_of(token.content));
+  }
+  return ids;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(TokenizerSpec spec,
@@ -180,11 +189,12 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
                 .pre_tokenizer = PreTokenizer(spec.steps),
                 .model = WordPiece(*std::move(trie), spec.prefix, unknown_id, spec.max_word_chars),
                 .post = Template(std::move(spec.single), std::move(spec.pair)),
-                .decoder = std::move(spec.decoder),
-                .inside_prefix = spec.prefix,
+                .decoder = Decoder(std::move(spec.decoder)),
                 .config = std::move(config),
                 .ids = std::move(ids),
-                .tokens = std::move(tokens)});
+                .tokens = std::move(tokens),
+                .special = special_ids(added),
+                .prefix = std::move(spec.prefix)});
 }
 
 Result<std::unique_ptr<Tokenizer>> Tokenizer::Parts::assemble(Result<TokenizerSpec> spec,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pipeline/text/added_tokens.h"
+#include "pipeline/text/decoder.h"
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/pre_tokenizer.h"
 #include "pipeline/text/template.h"
@@ -8,7 +9,6 @@
 #include "pipeline/text/tokenizer_config.h"
 #include "pipeline/text/tokenizer_json.h"
 #include "pipeline/text/wordpiece.h"
-#include "pipeline/text/wordpiece_decoder.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,12 +38,13 @@ struct Tokenizer::Parts {
   PreTokenizer pre_tokenizer;
   WordPiece model;
   Template post;
-  std::optional<WordPieceDecoder> decoder;
-  std::string inside_prefix;  // of a piece inside a word
+  Decoder decoder;
   TokenizerConfig config;
 
   std::map<std::string, std::int32_t, std::less<>> ids;
   std::vector<std::string> tokens;
+  std::set<std::int32_t> special;  // ids of the special tokens
+  std::string prefix;              // of a piece inside a word
 
   static Result<std::unique_ptr<const Parts>> build(TokenizerSpec spec, TokenizerConfig config);
   static Result<std::unique_ptr<Tokenizer>> assemble(Result<TokenizerSpec> spec,
