@@ -46,7 +46,7 @@ void JsonReader::unsupported(const std::string& pointer,
   error_ = config::error(
       Errc::unsupported,
       "UNSUPPORTED_TOKENIZER",
-      fmt::format("{} {}: found {}; supported: {}; use a checkpoint of the BERT family",
+      fmt::format("{} {}: found {}; supported: {}; use a checkpoint of a supported family",
                   file_,
                   pointer,
                   found,

@@ -1,5 +1,9 @@
 #include "pipeline/text/template.h"
 
+#include "config/base/utf8.h"
+#include "pipeline/text/unicode_ranges.h"
+
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -17,11 +21,13 @@ std::size_t count_specials(const std::vector<TemplatePiece>& pieces) {
 
 class Assembly {
  public:
-  Assembly(const std::vector<TemplatePiece>& pieces,
+  Assembly(const Template& owner,
+           const std::vector<TemplatePiece>& pieces,
            std::array<const Tokens*, 2> texts,
            const Windows& windows,
            const EncodeOptions& options)
-      : pieces_(pieces),
+      : owner_(owner),
+        pieces_(pieces),
         texts_(texts),
         windows_{&windows.first, &windows.second},
         options_(options) {}
@@ -37,7 +43,8 @@ class Assembly {
       const auto text = static_cast<std::size_t>(piece.text);
       // The reference gives the template's type ids to first windows only; further ones keep the
       // number of the text.
-      const std::int32_t type_id = choice[text] == 0 ? piece.type_id : piece.text;
+      const std::int32_t type_id =
+          choice[text] == 0 || piece.everywhere ? piece.type_id : piece.text;
       append_text(*texts_[text], (*windows_[text])[choice[text]], piece.text, type_id, out);
     }
     return out;
@@ -108,18 +115,60 @@ class Assembly {
     out.type_ids.resize(size, type_id);
     if (!options_.want_offsets) return;
     append(tokens.offsets, out.offsets);
+    if (owner_.trims_offsets())
+      owner_.trim_window(std::span(tokens.trims).subspan(window.begin, window.size()),
+                         std::span(out.offsets).last(window.size()));
     append(tokens.words, out.words);
     out.special_mask.resize(size, 0);
     out.sequence.resize(size, text);
   }
 
+  const Template& owner_;
   const std::vector<TemplatePiece>& pieces_;
   std::array<const Tokens*, 2> texts_;
   std::array<const std::vector<Window>*, 2> windows_;
   const EncodeOptions& options_;
 };
 
+bool is_trimmed(char32_t c) {
+  constexpr char32_t kByteLevelSpace = 0x120;
+  const auto spaces = unicode::white_space_ranges();
+  return c == kByteLevelSpace || std::any_of(spaces.begin(), spaces.end(), [c](const auto& range) {
+           return range.first <= c && c <= range.last;
+         });
+}
+
+void trim(Trim by, bool keeps_first, Offset& offset) {
+  // A single space may be the one that was put before the text, and that has no width.
+  if (by.leading > 1 || (by.leading == 1 && !keeps_first))
+    offset.begin = std::min(offset.begin + by.leading, offset.end);
+  if (by.trailing > 0 && offset.end >= by.trailing) {
+    offset.end = std::max(offset.end - by.trailing, offset.begin);
+  }
+}
+
 }  // namespace
+
+Trim Template::trim_of(std::string_view token) {
+  Trim found;
+  bool leading = true;
+  while (!token.empty()) {
+    const config::Decoded next = config::decode_utf8(token);
+    const bool space = is_trimmed(next.code_point);
+    leading = leading && space;
+    if (leading) ++found.leading;
+    found.trailing = space ? found.trailing + 1 : 0;
+    token.remove_prefix(next.length);
+  }
+  return found;
+}
+
+void Template::trim_window(std::span<const Trim> trims, std::span<Offset> offsets) const {
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    const bool first = i == 0 || offsets[i].begin == 0;
+    trim(trims[i], first && adds_prefix_space_, offsets[i]);
+  }
+}
 
 Template::Template(std::vector<TemplatePiece> single, std::vector<TemplatePiece> pair)
     : single_(std::move(single)), pair_(std::move(pair)) {}
@@ -132,7 +181,8 @@ Encoding Template::apply(const Tokens& first,
                          const Tokens* second,
                          const Windows& windows,
                          const EncodeOptions& options) const {
-  const Assembly assembly(second != nullptr ? pair_ : single_, {&first, second}, windows, options);
+  const Assembly assembly(
+      *this, second != nullptr ? pair_ : single_, {&first, second}, windows, options);
   Encoding out = assembly.build({0, 0});
   out.truncated = windows.truncated();
   if (options.want_overflow && out.truncated) out.overflowing = assembly.build_others();

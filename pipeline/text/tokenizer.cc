@@ -40,6 +40,8 @@ constexpr std::size_t kMaxKeptBytes = 4 * config::kMiB;
 /// Memory that calls of one thread use again.
 struct Scratch {
   Normalized normalized;
+  std::string prefixed;
+  std::vector<BpePiece> pieces;
   std::vector<Stretch> raw_stretches;
   std::vector<Stretch> stretches;
   Tokens first;
@@ -97,6 +99,7 @@ class Tokenizer::Parts::Run {
       } else if (track_) {
         add_whole_word(
             stretch.id,
+            piece,
             {first, first + static_cast<std::uint32_t>(config::count_code_points(piece))});
       } else {
         out_.ids.push_back(stretch.id);
@@ -127,13 +130,44 @@ class Tokenizer::Parts::Run {
       if (stretch.id < 0) {
         words(stretch.begin, stretch.end);
       } else {
-        add_whole_word(stretch.id, track_ ? origin(stretch.begin, stretch.end) : Offset{});
+        add_whole_word(stretch.id,
+                       memory_.normalized.view().substr(stretch.begin, stretch.end - stretch.begin),
+                       track_ ? origin(stretch.begin, stretch.end) : Offset{});
       }
     }
   }
 
+  /// Cuts bytes begin … end of the normalised text, with a space before them where there is none,
+  /// into words and pieces. The space comes from the first character.
+  void byte_level_words(std::size_t begin, std::size_t end) {
+    std::string_view text = memory_.normalized.view().substr(begin, end - begin);
+    const bool prefixed = parts_.byte_level->adds_prefix_space && !text.empty() && text[0] != ' ';
+    if (prefixed) {
+      memory_.prefixed.assign(1, ' ');
+      text = memory_.prefixed.append(text);
+    }
+    const std::size_t shift = prefixed ? 1 : 0;
+    // Where a byte of `text` lies in the normalised text.
+    const auto source = [&](std::size_t at) { return begin + (at > shift ? at - shift : 0); };
+    parts_.byte_level->splitter.split(text, [&](std::size_t word_begin, std::size_t word_end) {
+      parts_.byte_level->model.cut(text.substr(word_begin, word_end - word_begin), memory_.pieces);
+      std::size_t at = word_begin;
+      for (const BpePiece& piece : memory_.pieces) {
+        const std::size_t piece_end = word_begin + piece.end;
+        out_.ids.push_back(piece.id);
+        if (track_) out_.offsets.push_back(origin(source(at), source(piece_end - 1) + 1));
+        at = piece_end;
+      }
+      if (track_) out_.words.resize(out_.ids.size(), word_);
+      fill_trims();
+      ++word_;
+      return !full();
+    });
+  }
+
   /// Cuts bytes begin … end of the normalised text into words and pieces.
   void words(std::size_t begin, std::size_t end) {
+    if (parts_.byte_level) return byte_level_words(begin, end);
     const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
     parts_.pre_tokenizer.split(text, [&](std::size_t word_begin, std::size_t word_end) {
       add_word(text.substr(word_begin, word_end - word_begin), begin + word_begin);
@@ -157,10 +191,20 @@ class Tokenizer::Parts::Run {
       }
     }
     if (track_) out_.words.resize(out_.ids.size(), word_);
+    fill_trims();
     ++word_;
   }
 
-  void add_whole_word(std::int32_t id, Offset offset) {
+  /// Notes the white space of the tokens that came last.
+  void fill_trims() {
+    if (!track_ || !parts_.post.trims_offsets()) return;
+    for (std::size_t i = out_.trims.size(); i < out_.ids.size(); ++i)
+      out_.trims.push_back(parts_.post.trim_of_id(out_.ids[i]));
+  }
+
+  /// matched: with the white space that the token takes.
+  void add_whole_word(std::int32_t id, std::string_view matched, Offset offset) {
+    if (track_ && parts_.post.trims_offsets()) out_.trims.push_back(Template::trim_of(matched));
     out_.ids.push_back(id);
     if (track_) {
       out_.offsets.push_back(offset);
@@ -246,6 +290,12 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first,
 
 Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words,
                                          const EncodeOptions& options) const {
+  if (parts_->byte_level && !parts_->byte_level->adds_prefix_space) {
+    return error(Errc::unsupported,
+                 "UNSUPPORTED_TOKENIZER",
+                 "text that is cut into words already needs a tokenizer that puts a space before "
+                 "each; set add_prefix_space in tokenizer_config.json to true");
+  }
   std::size_t bytes = 0;
   for (const std::string_view word : words) {
     if (auto checked = check_text(word); !checked) return std::move(checked).error();
@@ -262,6 +312,7 @@ Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words
     Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(words[i]);
     all.ids.insert(all.ids.end(), word.ids.begin(), word.ids.end());
     all.offsets.insert(all.offsets.end(), word.offsets.begin(), word.offsets.end());
+    all.trims.insert(all.trims.end(), word.trims.begin(), word.trims.end());
     if (options.want_offsets) all.words.resize(all.ids.size(), static_cast<std::int32_t>(i));
   }
   const Truncation truncation = options.truncation.value_or(Truncation{});

@@ -64,8 +64,8 @@ struct EncodeOptions {
   bool want_overflow = false;
 };
 
-/// Turns text into ids as the tokenizer.json of a checkpoint says (the WordPiece family: BERT,
-/// DistilBERT, MiniLM, …).
+/// Turns text into ids as the tokenizer.json of a checkpoint says (WordPiece and byte-level BPE:
+/// BERT, DistilBERT, MiniLM, …).
 ///
 /// Thread-safe: nothing changes after load(). Memory per call comes from a scratch buffer of the
 /// calling thread.

@@ -26,7 +26,26 @@ constexpr auto kBertFamily = std::to_array<std::string_view>({"BertTokenizer",
                                                               "LayoutLMTokenizer",
                                                               "LxmertTokenizer",
                                                               "MobileBertTokenizer",
+                                                              "MPNetTokenizer",
                                                               "SqueezeBertTokenizer"});
+
+/// Classes whose fast form takes the trimming of offsets from the settings, too.
+constexpr auto kRobertaFamily = std::to_array<std::string_view>(
+    {"RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer"});
+
+/// Classes whose models take no token types.
+constexpr auto kWithoutTypes = std::to_array<std::string_view>({"DistilBertTokenizer",
+                                                                "RobertaTokenizer",
+                                                                "BartTokenizer",
+                                                                "LongformerTokenizer",
+                                                                "LEDTokenizer",
+                                                                "GPT2Tokenizer",
+                                                                "MPNetTokenizer"});
+
+template <typename Names>
+bool holds(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 struct ModelType {
   std::string_view model_type;
@@ -34,16 +53,20 @@ struct ModelType {
 };
 
 /// Source: transformers 4.57, models/auto/tokenization_auto.py.
-constexpr auto kModelTypes = std::to_array<ModelType>({{"bert", "BertTokenizer"},
+constexpr auto kModelTypes = std::to_array<ModelType>({{"bart", "BartTokenizer"},
+                                                       {"bert", "BertTokenizer"},
                                                        {"distilbert", "DistilBertTokenizer"},
                                                        {"convbert", "ConvBertTokenizer"},
                                                        {"electra", "ElectraTokenizer"},
                                                        {"ernie", "BertTokenizer"},
+                                                       {"gpt2", "GPT2Tokenizer"},
                                                        {"layoutlm", "LayoutLMTokenizer"},
                                                        {"lxmert", "LxmertTokenizer"},
                                                        {"megatron-bert", "BertTokenizer"},
                                                        {"mobilebert", "MobileBertTokenizer"},
+                                                       {"mpnet", "MPNetTokenizer"},
                                                        {"nezha", "BertTokenizer"},
+                                                       {"roberta", "RobertaTokenizer"},
                                                        {"squeezebert", "SqueezeBertTokenizer"},
                                                        {"vilt", "BertTokenizer"},
                                                        {"visual_bert", "BertTokenizer"}});
@@ -137,15 +160,37 @@ std::string class_of(JsonReader& in, const Place& config, const Place& model) {
   return row != kModelTypes.end() ? std::string(row->tokenizer_class) : "PreTrainedTokenizer";
 }
 
+/// The special tokens that a class has where the settings name none.
+std::map<std::string, SpecialToken, std::less<>> special_tokens_of(const std::string& name) {
+  if (name == "GPT2Tokenizer") {
+    return {{"bos_token", {"<|endoftext|>", {}}},
+            {"eos_token", {"<|endoftext|>", {}}},
+            {"unk_token", {"<|endoftext|>", {}}}};
+  }
+  if (holds(kRobertaFamily, name) || name == "MPNetTokenizer") {
+    const AddedToken mask = {.content = "<mask>", .lstrip = true, .special = true};
+    return {{"bos_token", {"<s>", {}}},
+            {"eos_token", {"</s>", {}}},
+            {"unk_token", {name == "MPNetTokenizer" ? "[UNK]" : "<unk>", {}}},
+            {"sep_token", {"</s>", {}}},
+            {"pad_token", {"<pad>", {}}},
+            {"cls_token", {"<s>", {}}},
+            {"mask_token", {"<mask>", mask}}};
+  }
+  if (!holds(kBertFamily, name)) return {};
+  return {{"unk_token", {"[UNK]", {}}},
+          {"sep_token", {"[SEP]", {}}},
+          {"pad_token", {"[PAD]", {}}},
+          {"cls_token", {"[CLS]", {}}},
+          {"mask_token", {"[MASK]", {}}}};
+}
+
 void apply_class(const std::string& name, TokenizerConfig& config) {
-  config.bert_family = std::find(kBertFamily.begin(), kBertFamily.end(), name) != kBertFamily.end();
-  config.wants_type_ids = name != "DistilBertTokenizer";
-  if (!config.bert_family) return;
-  config.special = {{"unk_token", {"[UNK]", {}}},
-                    {"sep_token", {"[SEP]", {}}},
-                    {"pad_token", {"[PAD]", {}}},
-                    {"cls_token", {"[CLS]", {}}},
-                    {"mask_token", {"[MASK]", {}}}};
+  config.bert_family = holds(kBertFamily, name);
+  config.vocabulary_suffices = config.bert_family && name != "MPNetTokenizer";
+  config.roberta_family = holds(kRobertaFamily, name);
+  config.wants_type_ids = !holds(kWithoutTypes, name);
+  config.special = special_tokens_of(name);
 }
 
 void read_input_names(JsonReader& in, const Place& place, TokenizerConfig& config) {
@@ -163,6 +208,8 @@ void read_settings(JsonReader& in, const Place& root, const Place& model, Tokeni
   config.do_lower_case = in.flag(in.child(root, "do_lower_case"), true);
   config.strip_accents = in.optional_flag(in.child(root, "strip_accents"));
   config.tokenize_chinese_chars = in.flag(in.child(root, "tokenize_chinese_chars"), true);
+  config.trims_offsets = in.flag(in.child(root, "trim_offsets"), true);
+  config.adds_prefix_space = in.flag(in.child(root, "add_prefix_space"), false);
   config.cleans_up_spaces = in.flag(in.child(root, "clean_up_tokenization_spaces"), false);
   const Place plain = in.child(root, "split_special_tokens");
   if (in.flag(plain, false)) in.unsupported(plain.pointer, "true", "false");

@@ -24,6 +24,10 @@ struct SpecialToken {
 struct TokenizerConfig {
   /// A class of the BERT family: its constructor overrides the normalizer of tokenizer.json.
   bool bert_family = false;
+  /// And a vocab.txt says all that there is to say.
+  bool vocabulary_suffices = false;
+  /// A class of the RoBERTa family: its constructor overrides how the post-processor trims.
+  bool roberta_family = false;
   bool wants_type_ids = true;
   std::size_t model_max_length = std::numeric_limits<std::size_t>::max();
   std::optional<bool> truncates_left;
@@ -33,7 +37,9 @@ struct TokenizerConfig {
   std::optional<bool> strip_accents;
   bool tokenize_chinese_chars = true;
 
-  bool cleans_up_spaces = false;  // after decoding
+  bool trims_offsets = true;       // of the RoBERTa family
+  bool adds_prefix_space = false;  // overrides the pre-tokenizer of tokenizer.json
+  bool cleans_up_spaces = false;   // after decoding
 
   // By the names of transformers: unk_token, sep_token, …
   std::map<std::string, SpecialToken, std::less<>> special;

@@ -97,12 +97,71 @@ void read_vocabulary(JsonReader& in, const Place& place, TokenizerSpec& spec) {
   }
 }
 
+/// A merge is a pair, or in old files both halves with a space between.
+std::pair<std::string, std::string> read_merge(JsonReader& in, const Place& place) {
+  if (place.json->is_array() && place.json->size() == 2)
+    return {in.text(element(place, 0)), in.text(element(place, 1))};
+  const std::string text = in.text(place);
+  const std::size_t space = text.find(' ');
+  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
+    in.bad(place.pointer, "two tokens", text);
+    return {};
+  }
+  return {text.substr(0, space), text.substr(space + 1)};
+}
+
+void refuse_affix(JsonReader& in, const Place& place) {
+  if (in.optional_text(place).value_or("") != "")
+    in.unsupported(place.pointer, *in.optional_text(place), "null");
+}
+
+void read_bpe(JsonReader& in, const Place& place, TokenizerSpec& spec) {
+  in.only(place,
+          {"type",
+           "dropout",
+           "unk_token",
+           "continuing_subword_prefix",
+           "end_of_word_suffix",
+           "fuse_unk",
+           "byte_fallback",
+           "ignore_merges",
+           "vocab",
+           "merges"});
+  if (const Place dropout = in.child(place, "dropout"))
+    in.unsupported(dropout.pointer, "a number", "null");
+  refuse_affix(in, in.child(place, "continuing_subword_prefix"));
+  refuse_affix(in, in.child(place, "end_of_word_suffix"));
+  // unk_token, fuse_unk and byte_fallback change nothing: the vocabulary must have every byte.
+  ByteLevelSpec byte_level;
+  byte_level.ignores_merges = in.flag(in.child(place, "ignore_merges"), false);
+  const Place merges = in.child(place, "merges");
+  if (!in.array(merges)) return;
+  for (std::size_t i = 0; i < merges.json->size() && in.ok(); ++i) {
+    byte_level.merges.push_back(read_merge(in, element(merges, i)));
+  }
+  spec.byte_level = std::move(byte_level);
+  spec.prefix.clear();
+  read_vocabulary(in, in.child(place, "vocab"), spec);
+}
+
+void read_byte_level_splitter(JsonReader& in, const Place& place, TokenizerSpec& spec) {
+  const Place type = in.child(place, "type");
+  if (!in.object(place)) return;
+  if (const std::string name = in.text(type); name != "ByteLevel")
+    return in.unsupported(type.pointer, name, "ByteLevel before BPE");
+  in.only(place, {"type", "add_prefix_space", "trim_offsets", "use_regex"});
+  const Place regex = in.child(place, "use_regex");
+  if (!in.flag(regex, true)) in.unsupported(regex.pointer, "false", "true");
+  spec.byte_level->adds_prefix_space = in.flag(in.child(place, "add_prefix_space"), true);
+}
+
 void read_model(JsonReader& in, const Place& place, TokenizerSpec& spec) {
   if (!in.object(place)) return;
   // Old files name no type; this key tells their WordPiece.
   const bool untyped = !in.child(place, "type") && in.child(place, "max_input_chars_per_word");
   const std::string type = untyped ? "WordPiece" : in.text(in.child(place, "type"));
-  if (type != "WordPiece") return in.unsupported(place.pointer + "/type", type, "WordPiece");
+  if (type == "BPE") return read_bpe(in, place, spec);
+  if (type != "WordPiece") return in.unsupported(place.pointer + "/type", type, "WordPiece, BPE");
   in.only(place,
           {"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"});
   spec.unknown_token = in.text(in.child(place, "unk_token"));
@@ -210,6 +269,12 @@ std::int32_t read_name_and_id(JsonReader& in, const Place& place) {
   return in.number(element(place, 1), kMaxTokenId);
 }
 
+void read_trimming(JsonReader& in, const Place& place, TokenizerSpec& spec) {
+  const bool adds_prefix_space = in.flag(in.child(place, "add_prefix_space"), true);
+  spec.may_trim_offsets = true;
+  if (in.flag(in.child(place, "trim_offsets"), true)) spec.trims_offsets = adds_prefix_space;
+}
+
 void read_post_processor(JsonReader& in, const Place& place, TokenizerSpec& spec) {
   if (!place) {
     spec.single = {{0, {}, 0}};
@@ -228,8 +293,22 @@ void read_post_processor(JsonReader& in, const Place& place, TokenizerSpec& spec
     set_bert_template(read_name_and_id(in, in.child(place, "cls")),
                       read_name_and_id(in, in.child(place, "sep")),
                       spec);
+  } else if (type == "RobertaProcessing") {
+    in.only(place, {"type", "sep", "cls", "trim_offsets", "add_prefix_space"});
+    const std::int32_t cls = read_name_and_id(in, in.child(place, "cls"));
+    const std::int32_t sep = read_name_and_id(in, in.child(place, "sep"));
+    spec.single = {{-1, {cls}, 0}, {0, {}, 0}, {-1, {sep}, 0}};
+    spec.pair = {{-1, {cls}, 0}, {0, {}, 0}, {-1, {sep, sep}, 0}, {1, {}, 0, true}, {-1, {sep}, 0}};
+    read_trimming(in, place, spec);
+  } else if (type == "ByteLevel") {
+    in.only(place, {"type", "add_prefix_space", "trim_offsets", "use_regex"});
+    spec.single = {{0, {}, 0}};
+    spec.pair = {{0, {}, 0}, {1, {}, 1}};
+    read_trimming(in, place, spec);
   } else {
-    in.unsupported(place.pointer + "/type", type, "TemplateProcessing, BertProcessing, null");
+    in.unsupported(place.pointer + "/type",
+                   type,
+                   "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, null");
   }
 }
 
@@ -270,7 +349,12 @@ Result<TokenizerSpec> read_tokenizer_json(std::string_view text) {
   }
   read_model(in, in.child(root, "model"), spec);
   spec.normalizer = read_normalizer(in, in.child(root, "normalizer"));
-  spec.steps = read_pre_tokenizer(in, in.child(root, "pre_tokenizer"));
+  if (spec.byte_level) {
+    if (spec.normalizer) in.unsupported("/normalizer/type", "BertNormalizer", "null before BPE");
+    read_byte_level_splitter(in, in.child(root, "pre_tokenizer"), spec);
+  } else {
+    spec.steps = read_pre_tokenizer(in, in.child(root, "pre_tokenizer"));
+  }
   read_post_processor(in, in.child(root, "post_processor"), spec);
   spec.decoder = read_decoder(in, in.child(root, "decoder"));
   spec.added = read_added_tokens(in, in.child(root, "added_tokens"));

@@ -32,10 +32,20 @@ struct BertNormalizerSpec {
   }
 };
 
+/// Byte-level BPE as a file states it (GPT-2, RoBERTa, BART).
+struct ByteLevelSpec {
+  bool adds_prefix_space = false;
+  bool ignores_merges = false;
+  std::vector<std::pair<std::string, std::string>> merges;
+};
+
 /// What a tokenizer.json says.
 struct TokenizerSpec {
   std::optional<BertNormalizerSpec> normalizer;
   std::vector<PreTokenizer::Step> steps;
+  std::optional<ByteLevelSpec> byte_level;  // instead of WordPiece
+  bool may_trim_offsets = false;            // the post-processor knows of it
+  std::optional<bool> trims_offsets;        // and does: whether a prefix space was added
 
   std::vector<std::pair<std::string, std::int32_t>> vocabulary;  // no token twice
   std::string unknown_token = "[UNK]";

@@ -1,4 +1,6 @@
 #include "config/base/limits.h"
+#include "config/base/utf8.h"
+#include "pipeline/text/byte_level.h"
 #include "pipeline/text/tokenizer.h"
 #include "pipeline/text/tokenizer_parts.h"
 
@@ -8,6 +10,7 @@
 #include <fstream>
 #include <set>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -144,6 +147,53 @@ std::vector<std::string> names_by_id(const TokenizerSpec& spec, const AddedVocab
   return names;
 }
 
+Result<std::array<std::int32_t, 256>> byte_ids(const Ids& ids) {
+  std::array<std::int32_t, 256> found{};
+  for (unsigned byte = 0; byte < found.size(); ++byte) {
+    std::string character;
+    config::append_utf8(byte_character(static_cast<std::uint8_t>(byte)), character);
+    const auto id = ids.find(character);
+    if (id == ids.end()) {
+      return error(Errc::unsupported,
+                   "UNSUPPORTED_TOKENIZER",
+                   fmt::format("tokenizer.json /model/vocab: no token for byte {}; supported: BPE "
+                               "with all 256 bytes",
+                               byte));
+    }
+    found[byte] = id->second;
+  }
+  return found;
+}
+
+Result<Bpe> build_bpe(const ByteLevelSpec& spec, const Ids& ids) {
+  const auto bytes = byte_ids(ids);
+  if (!bytes) return bytes.error();
+  std::vector<Bpe::Merge> merges;
+  for (const auto& [left, right] : spec.merges) {
+    const auto a = ids.find(left);
+    const auto b = ids.find(right);
+    const auto joined = ids.find(left + right);
+    if (a == ids.end() || b == ids.end() || joined == ids.end()) {
+      return bad_tokenizer(fmt::format(
+          "tokenizer.json /model/merges/{}: the vocabulary lacks a token of it", merges.size()));
+    }
+    merges.push_back({a->second, b->second, joined->second});
+  }
+  std::unordered_map<std::string, std::int32_t> words;
+  for (const auto& [token, id] : ids) {
+    if (!spec.ignores_merges) break;
+    if (auto word = bytes_of_characters(token)) words.emplace(*std::move(word), id);
+  }
+  return Bpe(*bytes, merges, std::move(words));
+}
+
+/// How many characters of white space stand at the ends of each token, as offsets are trimmed.
+std::vector<Trim> trims(const std::vector<std::string>& tokens) {
+  std::vector<Trim> found;
+  for (const std::string& token : tokens) found.push_back(Template::trim_of(token));
+  return found;
+}
+
 std::set<std::int32_t> special_ids(const AddedVocabulary& added) {
   std::set<std::int32_t> ids;
   for (const AddedToken& token : added.patterns()) {
@@ -158,11 +208,17 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
                                                                         TokenizerConfig config) {
   Ids ids(spec.vocabulary.begin(), spec.vocabulary.end());
   const auto unknown = ids.find(spec.unknown_token);
-  if (unknown == ids.end()) {
+  if (unknown == ids.end() && !spec.byte_level) {
     return bad_tokenizer(
         "/model/unk_token: the vocabulary lacks the unknown token; add it to /model/vocab");
   }
-  const std::int32_t unknown_id = unknown->second;
+  const std::int32_t unknown_id = unknown != ids.end() ? unknown->second : -1;
+  std::optional<ByteLevel> byte_level;
+  if (spec.byte_level) {
+    auto bpe = build_bpe(*spec.byte_level, ids);
+    if (!bpe) return std::move(bpe).error();
+    byte_level = ByteLevel{config.adds_prefix_space, {}, *std::move(bpe)};
+  }
   const auto model_id = [&ids](std::string_view token) -> std::optional<std::int32_t> {
     const auto found = ids.find(token);
     return found != ids.end() ? std::optional(found->second) : std::nullopt;
@@ -176,9 +232,15 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
     if (!finder) return std::move(finder).error();
     finders[i] = *std::move(finder);
   }
-  auto trie = build_trie(spec);
+  auto trie = spec.byte_level ? Result<ByteTrie>(ByteTrie()) : build_trie(spec);
   if (!trie) return std::move(trie).error();
   std::vector<std::string> tokens = names_by_id(spec, added);
+  Template post(std::move(spec.single), std::move(spec.pair));
+  if (config.roberta_family && spec.may_trim_offsets) {
+    spec.trims_offsets =
+        config.trims_offsets ? std::optional(config.adds_prefix_space) : std::nullopt;
+  }
+  if (spec.trims_offsets) post.trim_offsets(trims(tokens), *spec.trims_offsets);
   for (const auto& [id, token] : added.by_id()) ids[token.content] = id;
   if (!config.truncates_left) config.truncates_left = spec.truncates_left;
   if (!config.pads_left) config.pads_left = spec.pads_left;
@@ -188,7 +250,8 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
                 .plain_added = {std::move(finders[2]), std::move(finders[3])},
                 .pre_tokenizer = PreTokenizer(spec.steps),
                 .model = WordPiece(*std::move(trie), spec.prefix, unknown_id, spec.max_word_chars),
-                .post = Template(std::move(spec.single), std::move(spec.pair)),
+                .byte_level = std::move(byte_level),
+                .post = std::move(post),
                 .decoder = Decoder(std::move(spec.decoder)),
                 .config = std::move(config),
                 .ids = std::move(ids),
@@ -217,7 +280,7 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& folder) {
   }
   auto vocabulary = read_file(root / "vocab.txt", Missing::error);
   if (!vocabulary) return std::move(vocabulary).error();
-  if (!config->bert_family) {
+  if (!config->vocabulary_suffices) {
     return error(
         Errc::unsupported,
         "UNSUPPORTED_TOKENIZER",

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "pipeline/text/added_tokens.h"
+#include "pipeline/text/bpe.h"
+#include "pipeline/text/byte_level_splitter.h"
 #include "pipeline/text/decoder.h"
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/pre_tokenizer.h"
@@ -32,11 +34,19 @@ struct Tokenizer::Parts {
     AddedTokenFinder normalized;  // those with true
   };
 
+  /// What takes the place of pre_tokenizer and model in the byte-level family.
+  struct ByteLevel {
+    bool adds_prefix_space;
+    ByteLevelSplitter splitter;
+    Bpe model;
+  };
+
   Normalizer normalizer;
   Finders all_added;
   Finders plain_added;  // all but the special ones, for texts that must not hold any
   PreTokenizer pre_tokenizer;
   WordPiece model;
+  std::optional<ByteLevel> byte_level;
   Template post;
   Decoder decoder;
   TokenizerConfig config;

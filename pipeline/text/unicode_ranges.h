@@ -43,6 +43,10 @@ std::span<const Range> nonspacing_mark_ranges();
 std::span<const Range> word_ranges();
 std::span<const Range> numeric_ranges();
 std::span<const Range> chinese_ranges();
+// As the engine of patterns sees them: \p{L}, \p{N}, \s.
+std::span<const Range> pattern_letter_ranges();
+std::span<const Range> pattern_number_ranges();
+std::span<const Range> pattern_space_ranges();
 std::span<const LowerRun> lower_runs();
 
 /// Ascending; Hangul syllables are left out, they decompose by a formula.

@@ -1,10 +1,12 @@
 #include "config/base/utf8.h"
+#include "pipeline/text/byte_level.h"
 #include "pipeline/text/tokenizer.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace {
@@ -20,12 +22,36 @@ constexpr std::string_view kJson = R"({"version": "1.0", "added_tokens": [
  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 20,
   "vocab": {"[UNK]": 0, "a": 1, "##b": 2, "c": 3, "##c": 4, "bc": 5, "##\u0301": 6, "e": 7, ".": 8}}})";
 
-const Tokenizer& tokenizer() {
+const Tokenizer& wordpiece() {
   static const std::unique_ptr<Tokenizer> made = Tokenizer::parse(kJson, "{}").value();
   return *made;
 }
 
-void check_shape(const Encoding& encoding, std::size_t code_points) {
+/// Byte-level BPE with a few merges, trimmed offsets and a space before every text.
+std::string byte_level_json() {
+  std::string vocabulary;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    std::string character;
+    millrace::config::append_utf8(byte_character(static_cast<std::uint8_t>(byte)), character);
+    if (character == "\"" || character == "\\") character.insert(0, "\\");
+    vocabulary += "\"" + character + "\": " + std::to_string(byte + 2) + ", ";
+  }
+  return R"({"version": "1.0", "added_tokens": [{"id": 0, "content": "<s>", "special": true, "normalized": false},
+    {"id": 1, "content": "</s>", "special": true, "normalized": false, "lstrip": true}],
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+    "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 1], "cls": ["<s>", 0], "trim_offsets": true,
+    "add_prefix_space": true}, "decoder": {"type": "ByteLevel"},
+    "model": {"type": "BPE", "merges": ["a b", "\u0120 a", "\u0120 \u0120", "ab c"], "vocab": {"<s>": 0, "</s>": 1, )" +
+         vocabulary + R"("ab": 258, "\u0120a": 259, "\u0120\u0120": 260, "abc": 261}}})";
+}
+
+const Tokenizer& byte_level() {
+  static const std::unique_ptr<Tokenizer> made =
+      Tokenizer::parse(byte_level_json(), R"({"add_prefix_space": true})").value();
+  return *made;
+}
+
+void check_shape(const Tokenizer& tokenizer, const Encoding& encoding, std::size_t code_points) {
   const std::size_t size = encoding.ids.size();
   const bool equal = encoding.type_ids.size() == size && encoding.offsets.size() == size &&
                      encoding.words.size() == size && encoding.special_mask.size() == size &&
@@ -35,28 +61,30 @@ void check_shape(const Encoding& encoding, std::size_t code_points) {
     if (encoding.offsets[i].begin > encoding.offsets[i].end ||
         encoding.offsets[i].end > code_points)
       std::abort();
-    if (encoding.ids[i] < 0 ||
-        static_cast<std::size_t>(encoding.ids[i]) >= tokenizer().vocab_size())
+    if (encoding.ids[i] < 0 || static_cast<std::size_t>(encoding.ids[i]) >= tokenizer.vocab_size())
       std::abort();
   }
 }
 
-void check_text(std::string_view text, std::size_t max_length, std::size_t stride) {
-  const auto full = tokenizer().encode(text, {.want_offsets = true});
+void check_text(const Tokenizer& tokenizer,
+                std::string_view text,
+                std::size_t max_length,
+                std::size_t stride) {
+  const auto full = tokenizer.encode(text, {.want_offsets = true});
   if (!full) {
     if (!millrace::config::invalid_utf8_at(text)) std::abort();
     return;
   }
   const std::size_t code_points = millrace::config::count_code_points(text);
-  check_shape(*full, code_points);
-  if (tokenizer().encode(text)->ids != full->ids) std::abort();
+  check_shape(tokenizer, *full, code_points);
+  if (tokenizer.encode(text)->ids != full->ids) std::abort();
   const Truncation truncation{.max_length = max_length, .stride = stride};
-  const auto cut = tokenizer().encode(
+  const auto cut = tokenizer.encode(
       text, {.truncation = truncation, .want_offsets = true, .want_overflow = true});
   if (!cut) return;
   if (cut->ids.size() > max_length) std::abort();
-  check_shape(*cut, code_points);
-  for (const Encoding& window : cut->overflowing) check_shape(window, code_points);
+  check_shape(tokenizer, *cut, code_points);
+  for (const Encoding& window : cut->overflowing) check_shape(tokenizer, window, code_points);
 }
 
 }  // namespace
@@ -67,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 3) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 3, size - 3);
   if (data[0] % 2 == 0) {
-    check_text(rest, data[1], data[2] % 8);
+    check_text(data[0] % 4 == 0 ? wordpiece() : byte_level(), rest, data[1], data[2] % 8);
     return 0;
   }
   const auto parsed = Tokenizer::parse(rest, "");

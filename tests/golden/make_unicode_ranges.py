@@ -9,7 +9,7 @@ read off by asking the library about each scalar value between two letters.
 import unicodedata
 
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
@@ -30,6 +30,12 @@ def normalized(normalizer, wanted):
 
 def pieces(pre_tokenizer, count):
     return [c for c in SCALARS if len(pre_tokenizer.pre_tokenize_str(f"a{chr(c)}b")) == count]
+
+
+def pattern(text):
+    """What a class of the pattern engine holds, which has tables of its own."""
+    split = pre_tokenizers.Split(Regex(text), "isolated")
+    return [c for c in SCALARS if len(split.pre_tokenize_str(chr(c) + "\x00")) == 2]
 
 
 def bert(**flags):
@@ -100,6 +106,9 @@ CLASSES = [
     ("kWord", pieces(pre_tokenizers.Whitespace(), 1)),
     ("kNumeric", pieces(pre_tokenizers.Digits(), 3)),
     ("kChinese", [c for c in SCALARS if bert(handle_chinese_chars=True).normalize_str(f"a{chr(c)}b") == f"a {chr(c)} b"]),
+    ("kPatternLetter", pattern(r"\p{L}")),
+    ("kPatternNumber", pattern(r"\p{N}")),
+    ("kPatternSpace", pattern(r"\s")),
 ]
 
 
@@ -131,7 +140,9 @@ def main():
     print("}};\n\n}  // namespace\n")
     for function, name in [("white_space", "kWhiteSpace"), ("control", "kControl"), ("punctuation", "kPunctuation"),
                            ("mark", "kMark"), ("nonspacing_mark", "kNonspacingMark"), ("word", "kWord"),
-                           ("numeric", "kNumeric"), ("chinese", "kChinese")]:
+                           ("numeric", "kNumeric"), ("chinese", "kChinese"),
+                           ("pattern_letter", "kPatternLetter"), ("pattern_number", "kPatternNumber"),
+                           ("pattern_space", "kPatternSpace")]:
         print(f"std::span<const Range> {function}_ranges() {{ return {name}; }}\n")
     print("std::span<const LowerRun> lower_runs() { return kLower; }\n")
     print("std::span<const Decomposition> decompositions() { return kDecompositions; }\n")

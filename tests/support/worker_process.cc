@@ -1,5 +1,10 @@
 #include "tests/support/worker_process.h"
 
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -7,11 +12,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-#include <stdexcept>
 
 extern char** environ;
 
@@ -58,8 +58,8 @@ pid_t spawn(const std::vector<std::string>& arguments,
   posix_spawn_file_actions_adddup2(&actions, out, 1);
   posix_spawn_file_actions_adddup2(&actions, err, 2);
   pid_t pid = -1;
-  const int failed =
-      posix_spawn(&pid, words[0].c_str(), &actions, nullptr, argv.pointers.data(), env.pointers.data());
+  const int failed = posix_spawn(
+      &pid, words[0].c_str(), &actions, nullptr, argv.pointers.data(), env.pointers.data());
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) throw std::runtime_error("cannot start " + words[0]);
   return pid;

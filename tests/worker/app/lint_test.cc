@@ -1,11 +1,11 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "tests/support/worker_process.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <sstream>
 
-#include "tests/support/worker_process.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace millrace {
 namespace {
@@ -18,7 +18,8 @@ struct Wrong {
   std::vector<std::string> expected;
 };
 
-/// A wrong file says in its first comments which line is to be named, and which words are to stand in the message.
+/// A wrong file says in its first comments which line is to be named, and which words are to stand
+/// in the message.
 Wrong read_wrong(const std::filesystem::path& file) {
   Wrong wrong{.file = file};
   std::istringstream lines(tests::read_file(file));
@@ -31,8 +32,10 @@ Wrong read_wrong(const std::filesystem::path& file) {
 
 std::vector<Wrong> wrong_files() {
   std::vector<Wrong> all;
-  const auto folder = std::filesystem::path(tests::environment("MILLRACE_SOURCE_DIR")) / "tests/worker/app/wrong";
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) all.push_back(read_wrong(entry.path()));
+  const auto folder =
+      std::filesystem::path(tests::environment("MILLRACE_SOURCE_DIR")) / "tests/worker/app/wrong";
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    all.push_back(read_wrong(entry.path()));
   std::sort(all.begin(), all.end(), [](const Wrong& a, const Wrong& b) { return a.file < b.file; });
   return all;
 }
@@ -46,8 +49,11 @@ TEST(Lint, names_the_line_and_says_what_to_do_for_each_wrong_file) {
 
     const std::string text = result.out + result.err;
     EXPECT_EQ(result.exit_code, 3) << wrong.file << "\n" << text;
-    EXPECT_THAT(text, testing::HasSubstr(wrong.file.filename().string() + ":" + std::to_string(wrong.line) + ":"));
-    for (const std::string& words : wrong.expected) EXPECT_THAT(text, testing::HasSubstr(words)) << wrong.file;
+    EXPECT_THAT(text,
+                testing::HasSubstr(wrong.file.filename().string() + ":" +
+                                   std::to_string(wrong.line) + ":"));
+    for (const std::string& words : wrong.expected)
+      EXPECT_THAT(text, testing::HasSubstr(words)) << wrong.file;
   }
 }
 

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace millrace::pipeline {
+
+/// A piece of a word: its id and where it ends in the bytes of the word.
+struct BpePiece {
+  std::int32_t id = -1;
+  std::size_t end = 0;
+};
+
+/// Joins the bytes of a word pair by pair, the pair of the lowest rank first and of equal ones the
+/// leftmost. Thread-safe. Takes n log n for n bytes.
+///
+/// Source: tokenizers 0.22.2, models/bpe/word.rs, merge_all.
+class Bpe {
+ public:
+  struct Merge {
+    std::int32_t left;
+    std::int32_t right;
+    std::int32_t joined;
+  };
+
+  /// byte_ids: the token of each byte. merges: the rank of each is its place; of equal pairs the
+  /// last counts. whole_words: words that are not cut at all.
+  Bpe(const std::array<std::int32_t, 256>& byte_ids,
+      const std::vector<Merge>& merges,
+      std::unordered_map<std::string, std::int32_t> whole_words);
+
+  /// Overwrites `pieces` with those of a word that is not empty.
+  void cut(std::string_view word, std::vector<BpePiece>& pieces) const;
+
+ private:
+  struct Join {
+    std::uint32_t rank;
+    std::int32_t id;
+  };
+
+  const Join* find(std::int32_t left, std::int32_t right) const;
+
+  std::array<std::int32_t, 256> byte_ids_;
+  std::unordered_map<std::uint64_t, Join> joins_;
+  std::unordered_map<std::string, std::int32_t> whole_words_;
+};
+
+}  // namespace millrace::pipeline
