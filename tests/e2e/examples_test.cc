@@ -44,6 +44,11 @@ std::string minilm() {
   return real.empty() ? environment("MILLRACE_SOURCE_DIR") + "/tests/golden/tiny_bert" : real;
 }
 
+/// A tiny checkpoint of random weights.
+std::string golden(const std::string& name) {
+  return environment("MILLRACE_SOURCE_DIR") + "/tests/golden/" + name;
+}
+
 const std::vector<Example>& examples() {
   static const std::vector<Example> all = {
       {"minimal", "events.in", {"one", "two", "three"}, {{"events.out", 3}, {"events.dead", 0}}},
@@ -65,6 +70,23 @@ const std::vector<Example>& examples() {
         R"({"text": "so so"})",
         "[1"},
        {{"reviews.praise+reviews.complaints+reviews.people", 3}, {"reviews.dead", 1}}},
+      {"tickets",
+       "tickets.new",
+       {R"({"text": "the battery broke"})",
+        R"({"text": "it was late"})",
+        R"({"text": "you took my money"})",
+        R"({"text": ""})"},
+       {{"tickets.money+tickets.delivery+tickets.others", 3}, {"tickets.dead", 1}}},
+      {"entities",
+       "sentences",
+       {R"({"words": ["the", "phone", "broke"]})", R"({"words": []})", R"({"words": "a text"})"},
+       {{"sentences.named", 2}, {"sentences.dead", 1}}},
+      {"questions",
+       "questions",
+       {R"({"id": 7, "question": "what broke", "article": {"body": "The screen broke."}})",
+        R"({"id": 8, "question": "", "article": {"body": "The screen broke."}})",
+        R"({"id": 9, "question": "what broke"})"},
+       {{"questions.answered", 1}, {"questions.dead", 2}}},
   };
   return all;
 }
@@ -99,7 +121,10 @@ TEST_P(Examples, run_on_the_embedded_broker) {
   WorkerProcess worker({"run", example_file(example.name)},
                        {{"KAFKA_BROKERS", (*cluster)->bootstraps()},
                         {"MILLRACE_SENTIMENT", sentiment()},
-                        {"MILLRACE_MINILM", minilm()}},
+                        {"MILLRACE_MINILM", minilm()},
+                        {"MILLRACE_NLI", golden("tiny_nli")},
+                        {"MILLRACE_NER", golden("tiny_ner")},
+                        {"MILLRACE_QA", golden("tiny_qa")}},
                        folder.path() / "log");
   const auto arrived = [&] {
     for (const auto& [topics, count] : example.expected) {

@@ -48,6 +48,9 @@ std::map<std::string, std::string> settings() {
           {"KAFKA_CA", "/etc/ssl/certs/ca-certificates.crt"},
           {"MILLRACE_SENTIMENT", source + "/tests/golden/tiny_bert"},
           {"MILLRACE_MINILM", source + "/tests/golden/tiny_bert"},
+          {"MILLRACE_NLI", source + "/tests/golden/tiny_nli"},
+          {"MILLRACE_NER", source + "/tests/golden/tiny_ner"},
+          {"MILLRACE_QA", source + "/tests/golden/tiny_qa"},
           {"MILLRACE_ARCHIVE", source + "/deploy/demo/reviews.jsonl"},
           {"MILLRACE_OUT", std::filesystem::temp_directory_path().string()}};
 }
