@@ -1,6 +1,7 @@
 #include "pipeline/tasks/table.h"
 
 #include "pipeline/tasks/feature_extraction.h"
+#include "pipeline/tasks/fill_mask.h"
 #include "pipeline/tasks/question_answering.h"
 #include "pipeline/tasks/text_classification.h"
 #include "pipeline/tasks/token_classification.h"
@@ -30,6 +31,7 @@ std::span<const TaskEntry> tasks() {
                                  token_classification(),
                                  question_answering(),
                                  zero_shot_classification(),
+                                 fill_mask(),
                                  feature_extraction()};
   return all;
 }
@@ -56,7 +58,7 @@ std::vector<Error> check_parameters(const TaskEntry& task,
                                     const Json& parameters,
                                     std::shared_ptr<const Tokenizer> tokenizer) {
   if (!tokenizer) {
-    auto small = Tokenizer::parse(kSmallTokenizer, "");
+    auto small = Tokenizer::parse(kSmallTokenizer, R"({"mask_token": "[MASK]"})");
     if (!small) return {std::move(small).error()};
     tokenizer = *std::move(small);
   }

@@ -16,6 +16,7 @@ import torch
 import transformers
 from transformers import (
     BertConfig,
+    BertForMaskedLM,
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
@@ -28,6 +29,7 @@ from transformers import (
     MPNetForQuestionAnswering,
     MPNetTokenizerFast,
     RobertaConfig,
+    RobertaForMaskedLM,
     RobertaForQuestionAnswering,
     RobertaForTokenClassification,
     RobertaTokenizerFast,
@@ -142,6 +144,10 @@ def make_checkpoints():
     checkpoint("tiny_roberta_ner", RobertaForTokenClassification, roberta(rows, LABELS), SEED + 25)
     rows = byte_level("tiny_roberta_qa", False)
     checkpoint("tiny_roberta_qa", RobertaForQuestionAnswering, roberta(rows), SEED + 26)
+    rows = tokenizer(BertTokenizerFast, folder("tiny_mlm"), True, [])
+    checkpoint("tiny_mlm", BertForMaskedLM, bert(rows), SEED + 28)
+    rows = byte_level("tiny_roberta_mlm", False)
+    checkpoint("tiny_roberta_mlm", RobertaForMaskedLM, roberta(rows), SEED + 29)
     rows = mpnet("tiny_mpnet_qa")
     checkpoint("tiny_mpnet_qa", MPNetForQuestionAnswering,
                MPNetConfig(vocab_size=rows, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
@@ -306,6 +312,37 @@ def choice_cases():
     return cases
 
 
+MASK_PARAMETERS = [
+    {},
+    {"top_k": 1},
+    {"top_k": 0},
+    {"top_k": 12},
+    {"targets": "good"},
+    {"targets": ["good", "bad", "qwertz", "", "good", "screen"]},
+    {"targets": ["love", "東京", "##s"], "top_k": 2},
+    {"tokenizer_kwargs": {"truncation": True, "max_length": 12}},
+    {"tokenizer_kwargs": {"add_special_tokens": False}, "top_k": 3},
+]
+
+
+def mask_cases():
+    cases = []
+    for model, mask in (("tiny_mlm", "[MASK]"), ("tiny_roberta_mlm", "<mask>")):
+        pipe = load("fill-mask", model)
+        texts = [text.replace("[MASK]", mask) for text in (
+            "the [MASK] broke", "[MASK]", "I bought a[MASK], it's not so good.", "[MASK] [MASK]!", "don't [MASK] this... we're",
+            "a [MASK] b [MASK] c [MASK]", "Störung im [MASK]: 東京 \U0001f600", "   [MASK]   ", "x[MASK]y", "[PAD] [MASK] <pad> it")]
+        for parameters in MASK_PARAMETERS:
+            inputs = texts[:3] + texts[4:5] if "tokenizer_kwargs" in parameters else texts
+            if "targets" in parameters:  # transformers takes them with one mask only as it should
+                inputs = [text for text in inputs if text.count(mask) == 1]
+            cases.append({"model": model, "parameters": parameters, "inputs": inputs,
+                          "outputs": [plain(pipe(text, **parameters)) for text in inputs]})
+        cases.append({"model": model, "parameters": {"top_k": 2}, "inputs": [texts[:2]],
+                      "outputs": [plain(pipe(texts[:2], top_k=2))]})
+    return cases
+
+
 def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -313,6 +350,7 @@ def main():
     source = f"transformers {transformers.__version__}"
     write("token_classification.json", token_cases(), source, os.path.basename(__file__))
     write("question_answering.json", answer_cases(), source, os.path.basename(__file__))
+    write("fill_mask.json", mask_cases(), source, os.path.basename(__file__))
     write("zero_shot_classification.json", choice_cases(), source, os.path.basename(__file__))
 
 

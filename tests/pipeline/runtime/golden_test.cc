@@ -117,6 +117,10 @@ TEST(Golden, zero_shot_classification_gives_what_transformers_gives) {
   compare_all("zero-shot-classification", "zero_shot_classification.json");
 }
 
+TEST(Golden, fill_mask_gives_what_transformers_gives) {
+  compare_all("fill-mask", "fill_mask.json");
+}
+
 double cosine(const Json& a, const Json& b) {
   double dot = 0;
   double aa = 0;

@@ -219,5 +219,33 @@ TEST(ZeroShot, cuts_the_text_and_never_the_hypothesis) {
               HasSubstr("TOO_LONG"));
 }
 
+TEST(FillMask, refuses_wrong_parameters_by_name) {
+  const char* task = "fill-mask";
+  EXPECT_THAT(complaint(task, R"({"top_k": -1})"), HasSubstr("top_k"));
+  EXPECT_THAT(complaint(task, R"({"targets": []})"), HasSubstr("at least one text"));
+  EXPECT_THAT(complaint(task, R"({"targets": ""})"), HasSubstr("at least one text"));
+  EXPECT_THAT(complaint(task, R"({"targets": [1]})"), HasSubstr("a list of texts"));
+  EXPECT_THAT(complaint(task, R"({"max_length": 3})"), HasSubstr("tokenizer_kwargs"));
+  EXPECT_THAT(complaint(task, R"({"tokenizer_kwargs": 3})"), HasSubstr("an object"));
+  EXPECT_EQ(complaint(task, R"({"top_k": 0, "targets": ["", "good"]})"), "");
+}
+
+TEST(FillMask, refuses_texts_without_a_mask_or_with_one_cut_off) {
+  const char* task = "fill-mask";
+  std::string text;
+  for (int i = 0; i < 30; ++i) text += "good ";
+  const std::string cut = Json(text + "[MASK]").dump();
+  const std::string half = Json("[MASK] " + text + "[MASK]").dump();
+  const std::string kept = Json("[MASK] " + text).dump();
+  const TextRules narrow{.max_positions = 12};
+
+  EXPECT_EQ(refusal(task, "{}", R"("a [MASK]")"), "taken");
+  EXPECT_THAT(refusal(task, "{}", R"("good")"), HasSubstr("no mask token ([MASK]) found"));
+  EXPECT_THAT(refusal(task, "{}", "7"), HasSubstr("BAD_INPUT"));
+  EXPECT_THAT(refusal(task, "{}", cut.c_str(), narrow), HasSubstr("after cutting"));
+  EXPECT_THAT(refusal(task, "{}", half.c_str(), narrow), HasSubstr("would be cut off"));
+  EXPECT_EQ(refusal(task, "{}", kept.c_str(), narrow), "taken");
+}
+
 }  // namespace
 }  // namespace millrace::pipeline
