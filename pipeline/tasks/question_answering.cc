@@ -235,17 +235,18 @@ class QuestionAnswering final : public Task {
                         ? tokenizer_->encode_pair(asked.question, asked.context, options)
                         : tokenizer_->encode_pair(asked.context, asked.question, options);
     if (!encoding) return std::move(encoding).error();
+    // No further window is longer than the first.
+    if (rules_.max_positions != 0 && encoding->ids.size() > rules_.max_positions) {
+      return error(Errc::invalid_input,
+                   "TOO_LONG",
+                   fmt::format("a window has {} tokens, the model takes {}; lower max_seq_len",
+                               encoding->ids.size(),
+                               rules_.max_positions));
+    }
     std::vector<Encoding> rest = std::exchange(encoding->overflowing, {});
     std::vector<AskedWindow> windows;
     windows.push_back(take_window(*std::move(encoding), items));
     for (Encoding& further : rest) windows.push_back(take_window(std::move(further), items));
-    if (rules_.max_positions != 0 && items.back().ids.size() > rules_.max_positions) {
-      return error(Errc::invalid_input,
-                   "TOO_LONG",
-                   fmt::format("a window has {} tokens, the model takes {}; lower max_seq_len",
-                               items.back().ids.size(),
-                               rules_.max_positions));
-    }
     return windows;
   }
 
