@@ -4,6 +4,7 @@
 #include "pipeline/text/byte_level.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -28,30 +29,6 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
     out += to;
     at = found + from.size();
   }
-}
-
-using Change = std::pair<std::string_view, std::string_view>;
-
-std::string replaced_in_turn(std::string text, std::span<const Change> changes) {
-  for (const auto& [from, to] : changes) {
-    if (text.find(from) != std::string::npos) text = replaced(text, from, to);
-  }
-  return text;
-}
-
-std::string clean_up_word(std::string word) {
-  static constexpr Change kChanges[] = {{" .", "."},
-                                        {" ?", "?"},
-                                        {" !", "!"},
-                                        {" ,", ","},
-                                        {" ' ", "'"},
-                                        {" n't", "n't"},
-                                        {" 'm", "'m"},
-                                        {" do not", " don't"},
-                                        {" 's", "'s"},
-                                        {" 've", "'ve"},
-                                        {" 're", "'re"}};
-  return replaced_in_turn(std::move(word), kChanges);
 }
 
 /// UTF-8 as it is, with U+FFFD for each longest broken part (String::from_utf8_lossy).
@@ -94,7 +71,7 @@ Tokens apply(const Decoder::WordPiece& step, Tokens tokens) {
       else
         token.insert(0, " ");
     }
-    if (step.cleanup) token = clean_up_word(std::move(token));
+    if (step.cleanup) token = replaced(clean_up_spaces(std::move(token)), " do not", " don't");
   }
   return tokens;
 }
@@ -196,17 +173,22 @@ std::string Decoder::decode(std::span<const std::string_view> tokens) const {
 }
 
 std::string clean_up_spaces(std::string text) {
-  static constexpr Change kChanges[] = {{" .", "."},
-                                        {" ?", "?"},
-                                        {" !", "!"},
-                                        {" ,", ","},
-                                        {" ' ", "'"},
-                                        {" n't", "n't"},
-                                        {" 'm", "'m"},
-                                        {" 's", "'s"},
-                                        {" 've", "'ve"},
-                                        {" 're", "'re"}};
-  return replaced_in_turn(std::move(text), kChanges);
+  using Change = std::pair<std::string_view, std::string_view>;
+  // In this order: each looks at what the one before has left.
+  constexpr auto kChanges = std::to_array<Change>({{" .", "."},
+                                                   {" ?", "?"},
+                                                   {" !", "!"},
+                                                   {" ,", ","},
+                                                   {" ' ", "'"},
+                                                   {" n't", "n't"},
+                                                   {" 'm", "'m"},
+                                                   {" 's", "'s"},
+                                                   {" 've", "'ve"},
+                                                   {" 're", "'re"}});
+  for (const auto& [from, to] : kChanges) {
+    if (text.find(from) != std::string::npos) text = replaced(text, from, to);
+  }
+  return text;
 }
 
 }  // namespace millrace::pipeline
