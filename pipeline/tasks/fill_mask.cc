@@ -1,5 +1,6 @@
 #include "pipeline/tasks/fill_mask.h"
 
+#include "pipeline/tasks/gather.h"
 #include "pipeline/tasks/scores.h"
 
 #include <algorithm>
@@ -105,13 +106,14 @@ class FillMask final : public Task {
 
   Result<Json> finish(const Prepared& prepared, std::span<const RowView> rows) const override {
     const auto& state = static_cast<const MaskState&>(*prepared.state);
-    Json all = Json::array();
-    for (std::size_t i = 0; i < state.texts.size(); ++i) {
-      auto one = result_of(state.texts[i], rows[i]);
-      if (!one || !state.is_list) return one;
-      all.push_back(*std::move(one));
-    }
-    return all;
+    return gather(
+        state.texts.size(),
+        state.is_list,
+        rows,
+        [](std::size_t) { return std::size_t{1}; },
+        [&](std::size_t i, std::span<const RowView> own) {
+          return result_of(state.texts[i], own[0]);
+        });
   }
 
  private:

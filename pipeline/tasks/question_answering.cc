@@ -1,8 +1,8 @@
 #include "pipeline/tasks/question_answering.h"
 
-#include "config/base/limits.h"
 #include "pipeline/tasks/answer_spans.h"
 #include "pipeline/tasks/code_points.h"
+#include "pipeline/tasks/gather.h"
 #include "pipeline/tasks/scores.h"
 #include "pipeline/text/normalizer.h"
 
@@ -74,9 +74,10 @@ struct Settings {
   bool whole_words = true;
 };
 
+/// Views into the record.
 struct Asked {
-  std::string question;
-  std::string context;
+  std::string_view question;
+  std::string_view context;
 };
 
 /// One window over a context.
@@ -106,20 +107,11 @@ struct Answer {
   std::string lower;  // answers are the same when these are
 };
 
-Error bad_input(std::string what) {
-  return error(Errc::invalid_input, "BAD_INPUT", "input: " + std::move(what));
-}
-
-Result<std::string> text_of(const Json& value, std::string_view name) {
+Result<std::string_view> text_of(const Json& value, std::string_view name) {
   if (value.is_null()) return bad_input(fmt::format("{} cannot be null", name));
-  if (!value.is_string()) {
-    return bad_input(fmt::format("expected a text as {}, found {}", name, value.type_name()));
-  }
-  auto checked = read_texts(value, Pairs::refused);
-  if (!checked) return std::move(checked).error();
-  if (checked->texts.front().text.empty())
-    return bad_input(fmt::format("{} cannot be empty", name));
-  return std::string(checked->texts.front().text);
+  auto text = read_text(value, name);
+  if (text && text->empty()) return bad_input(fmt::format("{} cannot be empty", name));
+  return text;
 }
 
 Result<Asked> read_pair(const Json& question, const Json& context) {
@@ -127,7 +119,7 @@ Result<Asked> read_pair(const Json& question, const Json& context) {
   if (!asked) return std::move(asked).error();
   auto about = text_of(context, "context");
   if (!about) return std::move(about).error();
-  return Asked{*std::move(asked), *std::move(about)};
+  return Asked{*asked, *about};
 }
 
 /// Adds what one object asks; its question, or both, may be lists.
@@ -151,6 +143,7 @@ Result<bool> read_object(const Json& object, std::vector<Asked>& out) {
                     question.size(),
                     context.size()));
   }
+  if (auto fits = check_count(out.size() + question.size()); !fits) return std::move(fits).error();
   for (std::size_t i = 0; i < question.size(); ++i) {
     auto one = read_pair(question[i], context.is_array() ? context[i] : context);
     if (!one) return std::move(one).error();
@@ -175,10 +168,10 @@ class QuestionAnswering final : public Task {
     if (!read) return std::move(read).error();
     state->is_list = *read;
     Prepared prepared;
-    for (Asked& one : asked) {
+    for (const Asked& one : asked) {
       auto windows = windows_of(one, prepared.items);
       if (!windows) return std::move(windows).error();
-      state->asked.push_back({std::move(one.context), *std::move(windows)});
+      state->asked.push_back({std::string(one.context), *std::move(windows)});
     }
     prepared.state = std::move(state);
     return prepared;
@@ -186,14 +179,12 @@ class QuestionAnswering final : public Task {
 
   Result<Json> finish(const Prepared& prepared, std::span<const RowView> rows) const override {
     const auto& state = static_cast<const QuestionState&>(*prepared.state);
-    Json all = Json::array();
-    for (const AskedState& asked : state.asked) {
-      auto one = answer(asked, rows.first(asked.windows.size()));
-      if (!one || !state.is_list) return one;
-      rows = rows.subspan(asked.windows.size());
-      all.push_back(*std::move(one));
-    }
-    return all;
+    return gather(
+        state.asked.size(),
+        state.is_list,
+        rows,
+        [&](std::size_t i) { return state.asked[i].windows.size(); },
+        [&](std::size_t i, std::span<const RowView> own) { return answer(state.asked[i], own); });
   }
 
  private:
@@ -209,13 +200,7 @@ class QuestionAnswering final : public Task {
         if (auto read = read_object(element, asked); !read) return read;
       }
     }
-    if (asked.size() > config::kMaxTextsPerRecord) {
-      return error(Errc::invalid_input,
-                   "TOO_MANY_TEXTS",
-                   fmt::format("input: expected at most {} questions in a record, found {}",
-                               config::kMaxTextsPerRecord,
-                               asked.size()));
-    }
+    if (auto fits = check_count(asked.size()); !fits) return std::move(fits).error();
     return is_list;
   }
 
@@ -261,12 +246,8 @@ class QuestionAnswering final : public Task {
     window.offsets = std::move(encoding.offsets);
     window.words = std::move(encoding.words);
     window.sequence = std::move(encoding.sequence);
-    Item item;
-    item.ids = std::move(encoding.ids);
-    if (rules_.knows_types && tokenizer_->wants_type_ids())
-      item.type_ids = std::move(encoding.type_ids);
-    item.wanted = Wanted::tokens;
-    items.push_back(std::move(item));
+    items.push_back(item_of(
+        std::move(encoding), rules_.knows_types && tokenizer_->wants_type_ids(), Wanted::tokens));
     return window;
   }
 

@@ -1,5 +1,7 @@
 #include "pipeline/tasks/text_encoding.h"
 
+#include "pipeline/tasks/gather.h"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -125,9 +127,16 @@ Result<EncodedText> TextEncoding::encode(const TextInput& input) const {
     encoded.cut = true;
     encoded.cut_by_default = true;
   }
-  encoded.item.ids = std::move(encoding->ids);
-  if (with_types_) encoded.item.type_ids = std::move(encoding->type_ids);
+  encoded.item = item_of(*std::move(encoding), with_types_, Wanted::head);
   return encoded;
+}
+
+Item item_of(Encoding encoding, bool with_types, Wanted wanted) {
+  Item item;
+  item.ids = std::move(encoding.ids);
+  if (with_types) item.type_ids = std::move(encoding.type_ids);
+  item.wanted = wanted;
+  return item;
 }
 
 Result<Prepared> prepare_texts(const TextEncoding& encoding,
@@ -156,14 +165,14 @@ Result<Json> finish_texts(
     std::span<const RowView> rows,
     const std::function<Result<Json>(const RowView& row, bool cut_by_default)>& result_of) {
   const auto& state = static_cast<const TextState&>(*prepared.state);
-  if (!state.is_list) return result_of(rows[0], state.cut_by_default[0]);
-  Json all = Json::array();
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    auto one = result_of(rows[i], state.cut_by_default[i]);
-    if (!one) return one;
-    all.push_back(*std::move(one));
-  }
-  return all;
+  return gather(
+      rows.size(),
+      state.is_list,
+      rows,
+      [](std::size_t) { return std::size_t{1}; },
+      [&](std::size_t i, std::span<const RowView> own) {
+        return result_of(own[0], state.cut_by_default[i]);
+      });
 }
 
 }  // namespace millrace::pipeline

@@ -59,6 +59,9 @@ class TextEncoding {
   bool with_types_ = true;
 };
 
+/// Makes a row of an encoding. with_types: the model is told which text a token belongs to.
+Item item_of(Encoding encoding, bool with_types, Wanted wanted);
+
 /// What a task over texts remembers of a record: one entry for each text.
 struct TextState final : TaskState {
   bool is_list = false;  // the record held a list, so its result is a list, too

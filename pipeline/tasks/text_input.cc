@@ -11,10 +11,8 @@
 namespace millrace::pipeline {
 namespace {
 
-Error bad_input(std::string_view expected, const Json& value) {
-  return error(Errc::invalid_input,
-               "BAD_INPUT",
-               fmt::format("input: expected {}, found {}", expected, value.type_name()));
+Error unexpected(std::string_view expected, const Json& value) {
+  return bad_input(fmt::format("expected {}, found {}", expected, value.type_name()));
 }
 
 std::string_view expected_of(Pairs pairs) {
@@ -23,39 +21,11 @@ std::string_view expected_of(Pairs pairs) {
                                   : "a text or a list of texts; name the field with read:";
 }
 
-Result<std::string_view> checked_text(const Json& value, std::string_view name) {
-  if (!value.is_string()) return bad_input(fmt::format("a string as {}", name), value);
-  const std::string_view text = value.get_ref<const std::string&>();
-  if (text.size() > config::kMaxTextBytes) {
-    return error(
-        Errc::invalid_input,
-        "TOO_LARGE",
-        fmt::format(
-            "{}: expected at most {} bytes, found {}", name, config::kMaxTextBytes, text.size()));
-  }
-  if (const auto at = config::invalid_utf8_at(text)) {
-    return error(
-        Errc::invalid_input, "BAD_UTF8", fmt::format("{}: not valid UTF-8 at byte {}", name, *at));
-  }
-  // Fewer bytes than the limit has code points cannot exceed it.
-  if (text.size() <= config::kMaxTextCodePoints) return text;
-  const std::size_t code_points = config::count_code_points(text);
-  if (code_points > config::kMaxTextCodePoints) {
-    return error(Errc::invalid_input,
-                 "TOO_LARGE",
-                 fmt::format("{}: expected at most {} code points, found {}",
-                             name,
-                             config::kMaxTextCodePoints,
-                             code_points));
-  }
-  return text;
-}
-
 Result<TextInput> read_pair(const Json& text, const Json* pair) {
-  auto first = checked_text(text, "text");
+  auto first = read_text(text, "text");
   if (!first) return std::move(first).error();
   if (pair == nullptr || pair->is_null()) return TextInput{*first, std::nullopt};
-  auto second = checked_text(*pair, "text_pair");
+  auto second = read_text(*pair, "text_pair");
   if (!second) return std::move(second).error();
   // transformers asks whether the pair is true, and an empty text is not.
   if (second->empty()) return TextInput{*first, std::nullopt};
@@ -96,10 +66,52 @@ Result<TextInput> read_one(const Json& value, Pairs pairs) {
   if (pairs == Pairs::accepted && is_legacy_pair(value)) {
     return read_pair(value[0][0], &value[0][1]);
   }
-  return bad_input(expected_of(pairs), value);
+  return unexpected(expected_of(pairs), value);
 }
 
 }  // namespace
+
+Error bad_input(std::string_view what) {
+  return error(Errc::invalid_input, "BAD_INPUT", fmt::format("input: {}", what));
+}
+
+Result<void> check_count(std::size_t texts) {
+  if (texts <= config::kMaxTextsPerRecord) return {};
+  return error(Errc::invalid_input,
+               "TOO_MANY_TEXTS",
+               fmt::format("input: expected at most {} texts in a record, found {}",
+                           config::kMaxTextsPerRecord,
+                           texts));
+}
+
+Result<std::string_view> read_text(const Json& value, std::string_view name) {
+  if (!value.is_string())
+    return bad_input(fmt::format("expected a string as {}, found {}", name, value.type_name()));
+  const std::string_view text = value.get_ref<const std::string&>();
+  if (text.size() > config::kMaxTextBytes) {
+    return error(
+        Errc::invalid_input,
+        "TOO_LARGE",
+        fmt::format(
+            "{}: expected at most {} bytes, found {}", name, config::kMaxTextBytes, text.size()));
+  }
+  if (const auto at = config::invalid_utf8_at(text)) {
+    return error(
+        Errc::invalid_input, "BAD_UTF8", fmt::format("{}: not valid UTF-8 at byte {}", name, *at));
+  }
+  // Fewer bytes than the limit has code points cannot exceed it.
+  if (text.size() <= config::kMaxTextCodePoints) return text;
+  const std::size_t code_points = config::count_code_points(text);
+  if (code_points > config::kMaxTextCodePoints) {
+    return error(Errc::invalid_input,
+                 "TOO_LARGE",
+                 fmt::format("{}: expected at most {} code points, found {}",
+                             name,
+                             config::kMaxTextCodePoints,
+                             code_points));
+  }
+  return text;
+}
 
 Result<TextInputs> read_texts(const Json& input, Pairs pairs) {
   TextInputs inputs;
@@ -110,13 +122,7 @@ Result<TextInputs> read_texts(const Json& input, Pairs pairs) {
     inputs.texts.push_back(*one);
     return inputs;
   }
-  if (input.size() > config::kMaxTextsPerRecord) {
-    return error(Errc::invalid_input,
-                 "TOO_MANY_TEXTS",
-                 fmt::format("input: expected at most {} texts in a record, found {}",
-                             config::kMaxTextsPerRecord,
-                             input.size()));
-  }
+  if (auto fits = check_count(input.size()); !fits) return std::move(fits).error();
   inputs.texts.reserve(input.size());
   for (const Json& element : input) {
     auto one = read_one(element, pairs);

@@ -3,6 +3,7 @@
 #include "config/base/json.h"
 #include "config/base/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -23,6 +24,15 @@ struct TextInputs {
 };
 
 enum class Pairs : std::uint8_t { refused, accepted };
+
+/// Says what is wrong with the input of a record (BAD_INPUT). Takes no text of the record.
+Error bad_input(std::string_view what);
+
+/// Says whether a record may hold so many texts. Error: TOO_MANY_TEXTS.
+Result<void> check_count(std::size_t texts);
+
+/// Reads one text; name: how messages call it. Errors: BAD_INPUT, BAD_UTF8, TOO_LARGE.
+Result<std::string_view> read_text(const Json& value, std::string_view name);
 
 /// Reads what a text task takes from a record: a string, with `Pairs::accepted` also `{"text",
 /// "text_pair"}` and the old form `[["a", "b"]]`; or a list of these.

@@ -1,8 +1,8 @@
 #include "pipeline/tasks/token_classification.h"
 
-#include "config/base/limits.h"
 #include "pipeline/tasks/code_points.h"
 #include "pipeline/tasks/entities.h"
+#include "pipeline/tasks/gather.h"
 #include "pipeline/tasks/scores.h"
 
 #include <algorithm>
@@ -90,18 +90,6 @@ struct TokensState final : TaskState {
   bool is_list = false;
 };
 
-Error bad_input(std::string what) {
-  return error(Errc::invalid_input, "BAD_INPUT", "input: " + std::move(what));
-}
-
-Result<std::string_view> text_of(const Json& value) {
-  if (!value.is_string())
-    return bad_input(fmt::format("expected a text, found {}", value.type_name()));
-  auto checked = read_texts(value, Pairs::refused);
-  if (!checked) return std::move(checked).error();
-  return checked->texts.front().text;
-}
-
 std::optional<Offset> read_offset(const Json& pair) {
   constexpr std::uint64_t kMostCodePoints = std::numeric_limits<std::uint32_t>::max();
   if (!pair.is_array() || pair.size() != 2) return std::nullopt;
@@ -138,13 +126,8 @@ class TokenClassification final : public Task {
     auto state = std::make_unique<TokensState>();
     state->is_list = is_list(input);
     Prepared prepared;
-    if (state->is_list && input.size() > config::kMaxTextsPerRecord) {
-      return error(Errc::invalid_input,
-                   "TOO_MANY_TEXTS",
-                   fmt::format("input: expected at most {} texts in a record, found {}",
-                               config::kMaxTextsPerRecord,
-                               input.size()));
-    }
+    if (auto fits = check_count(state->is_list ? input.size() : 1); !fits)
+      return std::move(fits).error();
     const auto take = [&](const Json& value) -> Result<void> {
       auto sample = read_sample(value);
       if (!sample) return std::move(sample).error();
@@ -166,14 +149,14 @@ class TokenClassification final : public Task {
 
   Result<Json> finish(const Prepared& prepared, std::span<const RowView> rows) const override {
     const auto& state = static_cast<const TokensState&>(*prepared.state);
-    Json all = Json::array();
-    for (const SampleState& sample : state.samples) {
-      auto one = result_of(sample, rows.first(sample.windows.size()));
-      if (!one || !state.is_list) return one;
-      rows = rows.subspan(sample.windows.size());
-      all.push_back(*std::move(one));
-    }
-    return all;
+    return gather(
+        state.samples.size(),
+        state.is_list,
+        rows,
+        [&](std::size_t i) { return state.samples[i].windows.size(); },
+        [&](std::size_t i, std::span<const RowView> own) {
+          return result_of(state.samples[i], own);
+        });
   }
 
  private:
@@ -191,20 +174,20 @@ class TokenClassification final : public Task {
       auto offsets = read_offsets(value["offset_mapping"]);
       if (!offsets) return std::move(offsets).error();
       sample.offsets = *std::move(offsets);
-      auto text = text_of(value["text"]);
+      auto text = read_text(value["text"], "text");
       if (!text) return std::move(text).error();
       sample.text = *text;
       return sample;
     }
     if (!settings_.split) {
-      auto text = text_of(value);
+      auto text = read_text(value, "text");
       if (!text) return std::move(text).error();
       sample.text = *text;
       return sample;
     }
     if (!value.is_array()) return bad_input("with is_split_into_words a list of words is expected");
     for (const Json& word : value) {
-      auto text = text_of(word);
+      auto text = read_text(word, "word");
       if (!text) return std::move(text).error();
       sample.words.push_back(*text);
     }
@@ -246,7 +229,8 @@ class TokenClassification final : public Task {
       auto placed = place_tokens(sample, window, word_begins);
       if (!placed) return std::move(placed).error();
       state.windows.push_back(*std::move(placed));
-      prepared.items.push_back(item_of(std::move(window)));
+      prepared.items.push_back(item_of(
+          std::move(window), rules_.knows_types && tokenizer_->wants_type_ids(), Wanted::tokens));
     }
     return state;
   }
@@ -290,15 +274,6 @@ class TokenClassification final : public Task {
       tokens.push_back({.index = i, .id = window.ids[i], .offset = offset});
     }
     return tokens;
-  }
-
-  Item item_of(Encoding encoding) const {
-    Item item;
-    item.ids = std::move(encoding.ids);
-    if (rules_.knows_types && tokenizer_->wants_type_ids())
-      item.type_ids = std::move(encoding.type_ids);
-    item.wanted = Wanted::tokens;
-    return item;
   }
 
   Result<Json> result_of(const SampleState& sample, std::span<const RowView> rows) const {

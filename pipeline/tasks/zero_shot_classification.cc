@@ -2,6 +2,7 @@
 
 #include "config/base/limits.h"
 #include "config/base/utf8.h"
+#include "pipeline/tasks/gather.h"
 #include "pipeline/tasks/hypothesis_template.h"
 #include "pipeline/tasks/scores.h"
 
@@ -75,10 +76,6 @@ std::optional<Labels> read_labels(const Json& value) {
     labels.push_back(label.get<std::string>());
   }
   return labels;
-}
-
-Error bad_input(std::string what) {
-  return error(Errc::invalid_input, "BAD_INPUT", "input: " + std::move(what));
 }
 
 /// Which of the model's columns say that the text entails the hypothesis, and that it contradicts.
@@ -163,15 +160,12 @@ class ZeroShotClassification final : public Task {
 
   Result<Json> finish(const Prepared& prepared, std::span<const RowView> rows) const override {
     const auto& state = static_cast<const ZeroShotState&>(*prepared.state);
-    const std::size_t labels = state.question.labels.size();
-    Json all = Json::array();
-    for (std::size_t i = 0; i < state.question.sequences.size(); ++i) {
-      auto one = result_of(state, i, rows.subspan(i * labels, labels));
-      if (!one) return one;
-      if (!state.question.is_list) return one;
-      all.push_back(*std::move(one));
-    }
-    return all;
+    return gather(
+        state.question.sequences.size(),
+        state.question.is_list,
+        rows,
+        [&](std::size_t) { return state.question.labels.size(); },
+        [&](std::size_t i, std::span<const RowView> own) { return result_of(state, i, own); });
   }
 
  private:
@@ -278,10 +272,8 @@ class ZeroShotClassification final : public Task {
     EncodedText encoded;
     encoded.cut = encoding->truncated;
     encoded.cut_by_default = encoded.cut && positions < own_limit;
-    encoded.item.ids = std::move(encoding->ids);
-    if (rules_.knows_types && tokenizer_->wants_type_ids())
-      encoded.item.type_ids = std::move(encoding->type_ids);
-    encoded.item.wanted = Wanted::head;
+    encoded.item = item_of(
+        *std::move(encoding), rules_.knows_types && tokenizer_->wants_type_ids(), Wanted::head);
     return encoded;
   }
 

@@ -67,8 +67,9 @@ TEST(TokenClassification, refuses_wrong_parameters_by_name) {
 TEST(TokenClassification, refuses_wrong_inputs) {
   const char* task = "token-classification";
   EXPECT_EQ(refusal(task, "{}", R"("good")"), "taken");
-  EXPECT_THAT(refusal(task, "{}", "7"), HasSubstr("expected a text, found number"));
-  EXPECT_THAT(refusal(task, "{}", R"([["good"]])"), HasSubstr("expected a text, found array"));
+  EXPECT_THAT(refusal(task, "{}", "7"), HasSubstr("expected a string as text, found number"));
+  EXPECT_THAT(refusal(task, "{}", R"([["good"]])"),
+              HasSubstr("expected a string as text, found array"));
   EXPECT_THAT(refusal(task, R"({"is_split_into_words": true})", R"("good")"),
               HasSubstr("a list of words"));
   EXPECT_THAT(refusal(task, R"({"is_split_into_words": true})", R"(["good", 7])"),
@@ -142,7 +143,16 @@ TEST(QuestionAnswering, refuses_wrong_inputs) {
   EXPECT_THAT(refusal(task, "{}", R"({"question": ["a", "b"], "context": ["c"]})"),
               HasSubstr("2 questions and 1 contexts"));
   EXPECT_THAT(refusal(task, "{}", R"({"question": "who", "context": ["c"]})"),
-              HasSubstr("expected a text as context, found array"));
+              HasSubstr("expected a string as context, found array"));
+}
+
+/// A context for all questions is read once, however many there are.
+TEST(QuestionAnswering, takes_no_more_questions_than_a_record_may_hold) {
+  Json questions = Json::array();
+  for (int i = 0; i < 65; ++i) questions.push_back("who");
+  const Json input = {{"question", questions}, {"context", "we"}};
+  EXPECT_THAT(refusal("question-answering", "{}", input.dump().c_str()),
+              HasSubstr("TOO_MANY_TEXTS"));
 }
 
 /// transformers ends with a panic that no handler catches.
