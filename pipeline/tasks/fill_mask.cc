@@ -89,6 +89,7 @@ class FillMask final : public Task {
     Prepared prepared;
     auto state = std::make_unique<MaskState>();
     state->is_list = inputs->is_list;
+    std::size_t masks = 0;
     for (const TextInput& text : inputs->texts) {
       auto encoded = encoding_.encode(text);
       if (!encoded) return std::move(encoded).error();
@@ -96,6 +97,9 @@ class FillMask final : public Task {
       item.wanted = Wanted::masked;
       item.positions = places_of(settings_.mask, item.ids);
       if (auto seen = check_masks(text, *encoded); !seen) return std::move(seen).error();
+      // Each gives a score for every token of the vocabulary.
+      masks += item.positions.size();
+      if (auto fits = check_count(masks, "masks"); !fits) return std::move(fits).error();
       prepared.truncated = prepared.truncated || encoded->cut;
       state->texts.push_back({item.ids, item.positions, encoded->cut_by_default});
       prepared.items.push_back(std::move(item));

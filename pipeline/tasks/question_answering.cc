@@ -143,7 +143,8 @@ Result<bool> read_object(const Json& object, std::vector<Asked>& out) {
                     question.size(),
                     context.size()));
   }
-  if (auto fits = check_count(out.size() + question.size()); !fits) return std::move(fits).error();
+  if (auto fits = check_count(out.size() + question.size(), "questions"); !fits)
+    return std::move(fits).error();
   for (std::size_t i = 0; i < question.size(); ++i) {
     auto one = read_pair(question[i], context.is_array() ? context[i] : context);
     if (!one) return std::move(one).error();
@@ -200,7 +201,7 @@ class QuestionAnswering final : public Task {
         if (auto read = read_object(element, asked); !read) return read;
       }
     }
-    if (auto fits = check_count(asked.size()); !fits) return std::move(fits).error();
+    if (auto fits = check_count(asked.size(), "questions"); !fits) return std::move(fits).error();
     return is_list;
   }
 

@@ -75,13 +75,14 @@ Error bad_input(std::string_view what) {
   return error(Errc::invalid_input, "BAD_INPUT", fmt::format("input: {}", what));
 }
 
-Result<void> check_count(std::size_t texts) {
-  if (texts <= config::kMaxTextsPerRecord) return {};
+Result<void> check_count(std::size_t count, std::string_view what) {
+  if (count <= config::kMaxTextsPerRecord) return {};
   return error(Errc::invalid_input,
                "TOO_MANY_TEXTS",
-               fmt::format("input: expected at most {} texts in a record, found {}",
+               fmt::format("input: expected at most {} {} in a record, found {}",
                            config::kMaxTextsPerRecord,
-                           texts));
+                           what,
+                           count));
 }
 
 Result<std::string_view> read_text(const Json& value, std::string_view name) {

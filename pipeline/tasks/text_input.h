@@ -28,8 +28,9 @@ enum class Pairs : std::uint8_t { refused, accepted };
 /// Says what is wrong with the input of a record (BAD_INPUT). Takes no text of the record.
 Error bad_input(std::string_view what);
 
-/// Says whether a record may hold so many texts. Error: TOO_MANY_TEXTS.
-Result<void> check_count(std::size_t texts);
+/// Says whether a record may hold so many texts, or whatever else multiplies its cost; what: how
+/// messages call them. Error: TOO_MANY_TEXTS.
+Result<void> check_count(std::size_t count, std::string_view what = "texts");
 
 /// Reads one text; name: how messages call it. Errors: BAD_INPUT, BAD_UTF8, TOO_LARGE.
 Result<std::string_view> read_text(const Json& value, std::string_view name);

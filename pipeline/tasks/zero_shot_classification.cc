@@ -190,14 +190,9 @@ class ZeroShotClassification final : public Task {
     }
     if (auto read = read_sequences(*sequences, question); !read) return std::move(read).error();
     if (auto read = choose_labels(own_labels, question); !read) return std::move(read).error();
-    if (question.sequences.size() * question.labels.size() > config::kMaxTextsPerRecord) {
-      return error(Errc::invalid_input,
-                   "TOO_MANY_TEXTS",
-                   fmt::format("input: {} texts with {} labels each, expected at most {} pairs",
-                               question.sequences.size(),
-                               question.labels.size(),
-                               config::kMaxTextsPerRecord));
-    }
+    const std::size_t pairs = question.sequences.size() * question.labels.size();
+    if (auto fits = check_count(pairs, "pairs of a text and a label"); !fits)
+      return std::move(fits).error();
     return question;
   }
 

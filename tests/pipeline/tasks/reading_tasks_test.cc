@@ -254,6 +254,11 @@ TEST(FillMask, refuses_texts_without_a_mask_or_with_one_cut_off) {
   EXPECT_EQ(refusal(task, "{}", R"("a [MASK]")"), "taken");
   EXPECT_THAT(refusal(task, "{}", R"("good")"), HasSubstr("no mask token ([MASK]) found"));
   EXPECT_THAT(refusal(task, "{}", "7"), HasSubstr("BAD_INPUT"));
+  std::string masks;
+  for (int i = 0; i < 33; ++i) masks += "[MASK] ";
+  EXPECT_EQ(refusal(task, "{}", Json(masks).dump().c_str()), "taken");
+  EXPECT_THAT(refusal(task, "{}", Json::array({masks, masks}).dump().c_str()),
+              HasSubstr("at most 64 masks in a record, found 66"));
   EXPECT_THAT(refusal(task, "{}", cut.c_str(), narrow), HasSubstr("after cutting"));
   EXPECT_THAT(refusal(task, "{}", half.c_str(), narrow), HasSubstr("would be cut off"));
   EXPECT_EQ(refusal(task, "{}", kept.c_str(), narrow), "taken");
