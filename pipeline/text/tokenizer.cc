@@ -17,14 +17,13 @@
 
 #include <fmt/format.h>
 
-// The way of a text, as tokenizers 0.22.2 goes it:
+// The way of a text, as tokenizers 0.22.2 goes it, here "Caf\u00e9 [MASK]!":
 //
-//   "Caf\u00e9 [MASK]!"
-//   added tokens of the raw text   "Caf\u00e9 " | [MASK] | "!"
-//   normalizer, piece by piece     "cafe "                        each byte knows its code point of
-//   the given text added tokens, normalised       (those with normalized: true) words "cafe"
-//   WordPiece                      ca ##fe                        longest first, or the whole word
-//   is [UNK] truncation, template           [CLS] ca ##fe [MASK] ! [SEP]
+// 1. Added tokens of the raw text are cut out: "Caf\u00e9 ", [MASK], "!".
+// 2. What lies between is normalised; each byte knows its code point of the given text: "cafe ".
+// 3. Added tokens with normalized: true are cut out of that.
+// 4. The rest is cut into words, and words into pieces: ca ##fe.
+// 5. Truncation, then the template: [CLS] ca ##fe [MASK] ! [SEP].
 
 namespace millrace::pipeline {
 namespace {

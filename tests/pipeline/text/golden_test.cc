@@ -10,9 +10,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-// tests/golden/wordpiece.json was made by tests/golden/make_tokenizer_golden.py, byte_level.json by
-// make_bpe_golden.py, from
-// transformers 4.57 and tokenizers 0.22.2. Everything is compared exactly.
+// Made from transformers 4.57 and tokenizers 0.22.2, everything is compared exactly:
+// tests/golden/wordpiece.json by make_tokenizer_golden.py, byte_level.json by make_bpe_golden.py.
 
 namespace millrace::pipeline {
 namespace {
