@@ -51,6 +51,20 @@ class ByteTrie {
     return last == kNone ? Match{} : Match{values_[last], length};
   }
 
+  /// Calls `found(value, length)` for every key that `text` begins with, the shortest first.
+  template <typename Sink>
+  void each_prefix(std::string_view text, Sink found) const {
+    const std::uint32_t* units = units_.data();
+    std::uint32_t unit = units[kRoot];
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto byte = static_cast<unsigned char>(text[i]);
+      const Node next = (unit >> kBaseShift) ^ byte;
+      unit = units[next];
+      if ((unit & kLabelMask) != byte) return;
+      if ((unit & kEnd) != 0) found(values_[next], i + 1);
+    }
+  }
+
   /// Returns the node that a text leads to, kNone where no key goes on like that.
   Node walk(std::string_view text, Node from = kRoot) const;
 

@@ -1,6 +1,7 @@
 #include "pipeline/text/normalizer.h"
 
 #include "config/base/utf8.h"
+#include "pipeline/text/sourced_text.h"
 #include "pipeline/text/unicode_ranges.h"
 
 #include <algorithm>
@@ -22,164 +23,6 @@ using unicode::Range;
 // The longest growth: U+1D160 … are 4 bytes and become 12; with spaces or a longer lower case never
 // beyond this.
 constexpr std::size_t kMaxGrowth = 4;
-
-struct Sourced {
-  char32_t code_point;
-  std::uint32_t origin;
-};
-
-bool holds(std::span<const Range> ranges, char32_t c) {
-  const auto after =
-      std::upper_bound(ranges.begin(), ranges.end(), c, [](char32_t value, const Range& range) {
-        return value < range.first;
-      });
-  return after != ranges.begin() && c <= std::prev(after)->last;
-}
-
-const unicode::Decomposition* decomposition(char32_t c) {
-  const auto all = unicode::decompositions();
-  const auto found = std::lower_bound(
-      all.begin(), all.end(), c, [](const unicode::Decomposition& row, char32_t value) {
-        return row.from < value;
-      });
-  return found != all.end() && found->from == c ? &*found : nullptr;
-}
-
-std::uint8_t combining_class(char32_t c) {
-  const auto all = unicode::combining_classes();
-  const auto after =
-      std::upper_bound(all.begin(), all.end(), c, [](char32_t value, const unicode::ClassRun& run) {
-        return value < run.first;
-      });
-  return after != all.begin() && c <= std::prev(after)->last ? std::prev(after)->combining_class
-                                                             : std::uint8_t{0};
-}
-
-// Conjoining Jamo: The Unicode Standard, section 3.12.
-constexpr char32_t kHangulFirst = 0xAC00;
-constexpr char32_t kHangulLast = 0xD7A3;
-constexpr char32_t kTrails = 28;
-constexpr char32_t kVowels = 21;
-
-template <typename Sink>
-void decompose_hangul(char32_t syllable, Sink sink) {
-  const char32_t index = syllable - kHangulFirst;
-  sink(char32_t{0x1100} + index / (kVowels * kTrails));
-  sink(char32_t{0x1161} + index % (kVowels * kTrails) / kTrails);
-  if (index % kTrails != 0) sink(char32_t{0x11A7} + index % kTrails);
-}
-
-template <typename Sink>
-void decompose(char32_t c, Sink sink) {
-  if (c >= kHangulFirst && c <= kHangulLast) return decompose_hangul(c, sink);
-  const unicode::Decomposition* row = decomposition(c);
-  if (row == nullptr) return sink(c);
-  for (const char32_t part : row->to) {
-    if (part != 0) sink(part);
-  }
-}
-
-/// The only code point whose lower case is two: capital I with dot above.
-constexpr char32_t kDottedI = 0x130;
-
-std::optional<char32_t> lower_of(char32_t c) {
-  const auto all = unicode::lower_runs();
-  const auto after =
-      std::upper_bound(all.begin(), all.end(), c, [](char32_t value, const unicode::LowerRun& run) {
-        return value < run.first;
-      });
-  if (after == all.begin()) return std::nullopt;
-  const unicode::LowerRun& run = *std::prev(after);
-  const bool member = c <= run.last && (c - run.first) % static_cast<char32_t>(run.step) == 0;
-  if (!member) return std::nullopt;
-  return static_cast<char32_t>(static_cast<std::int32_t>(c) + run.delta);
-}
-
-template <typename Sink>
-void to_lower(char32_t c, Sink sink) {
-  if (c == kDottedI) {
-    sink(char32_t{'i'});
-    return sink(char32_t{0x307});
-  }
-  sink(lower_of(c).value_or(c));
-}
-
-std::vector<Sourced> read(std::string_view text, std::uint32_t first) {
-  std::vector<Sourced> out;
-  while (!text.empty()) {
-    const config::Decoded next = config::decode_utf8(text);
-    out.push_back({next.code_point, first++});
-    text.remove_prefix(next.length);
-  }
-  return out;
-}
-
-void clean(std::vector<Sourced>& text) {
-  std::erase_if(text,
-                [](const Sourced& c) { return holds(unicode::control_ranges(), c.code_point); });
-  for (Sourced& c : text) {
-    if (holds(unicode::white_space_ranges(), c.code_point)) c.code_point = U' ';
-  }
-}
-
-std::vector<Sourced> space_around_chinese(const std::vector<Sourced>& text) {
-  std::vector<Sourced> out;
-  for (const Sourced& c : text) {
-    if (!holds(unicode::chinese_ranges(), c.code_point)) {
-      out.push_back(c);
-      continue;
-    }
-    out.insert(out.end(), {{U' ', c.origin}, c, {U' ', c.origin}});
-  }
-  return out;
-}
-
-struct Part {
-  char32_t code_point;
-  std::uint8_t combining_class;
-  bool first;  // of its source code point
-};
-
-void sort_marks(std::vector<Part>& parts) {
-  const auto is_mark = [](const Part& part) { return part.combining_class != 0; };
-  for (auto begin = parts.begin(); begin != parts.end();) {
-    begin = std::find_if(begin, parts.end(), is_mark);
-    const auto end = std::find_if_not(begin, parts.end(), is_mark);
-    std::stable_sort(begin, end, [](const Part& a, const Part& b) {
-      return a.combining_class < b.combining_class;
-    });
-    begin = end;
-  }
-}
-
-/// NFD with the reference's idea of where a part came from: sorting moves the marks but not their
-/// origins, which follow the places.
-std::vector<Sourced> canonical_decomposition(const std::vector<Sourced>& text) {
-  std::vector<Part> parts;
-  for (const Sourced& c : text) {
-    bool first = true;
-    decompose(c.code_point, [&](char32_t part) {
-      parts.push_back({part, combining_class(part), first});
-      first = false;
-    });
-  }
-  sort_marks(parts);
-  std::vector<Sourced> out;
-  std::size_t next = 0;
-  for (const Part& part : parts) {
-    if (part.first) ++next;
-    out.push_back({part.code_point, text[std::max<std::size_t>(next, 1) - 1].origin});
-  }
-  return out;
-}
-
-std::vector<Sourced> lower_case(const std::vector<Sourced>& text) {
-  std::vector<Sourced> out;
-  for (const Sourced& c : text) {
-    to_lower(c.code_point, [&](char32_t lower) { out.push_back({lower, c.origin}); });
-  }
-  return out;
-}
 
 void grow(std::size_t bytes, Origins origins, Normalized& out) {
   if (out.bytes.size() < bytes) out.bytes.resize(bytes);
@@ -267,20 +110,18 @@ void Normalizer::plan_ranges() {
 
 /// Takes the steps for one code point and notes the outcome.
 void Normalizer::plan(char32_t code_point) {
-  std::vector<Sourced> text{{code_point, 0}};
+  SourcedText text{{code_point, 0}};
   if (options_.clean_text) clean(text);
-  if (options_.handle_chinese_chars) text = space_around_chinese(text);
+  if (options_.handle_chinese_chars) put_spaces_around_chinese(text);
   if (options_.strip_accents) {
-    text = canonical_decomposition(text);
-    std::erase_if(text, [](const Sourced& c) {
-      return holds(unicode::nonspacing_mark_ranges(), c.code_point);
-    });
+    decompose_canonically(text);
+    drop_nonspacing_marks(text);
     const bool mark_stays = std::any_of(text.begin(), text.end(), [](const Sourced& c) {
       return combining_class(c.code_point) != 0;
     });
     if (mark_stays) return actions_.set(code_point, {.kind = Kind::in_steps});
   }
-  if (options_.lowercase) text = lower_case(text);
+  if (options_.lowercase) lower_case(text);
   if (text.empty()) return actions_.set(code_point, {.kind = Kind::drop});
   if (text.size() == 1 && text[0].code_point == code_point) return;
   std::string bytes;
@@ -351,6 +192,16 @@ bool Normalizer::normalize_fast(std::string_view text, std::uint32_t first, Norm
   return true;
 }
 
+void write_normalized(const SourcedText& text, Normalized& out) {
+  grow(text.size() * 4, Origins::track, out);
+  out.size = 0;
+  for (const Sourced& c : text) {
+    const std::size_t length = put_utf8(c.code_point, out.bytes.data() + out.size);
+    std::fill_n(out.origin.begin() + static_cast<std::ptrdiff_t>(out.size), length, c.origin);
+    out.size += length;
+  }
+}
+
 void Normalizer::normalize(std::string_view text,
                            std::uint32_t first,
                            Origins origins,
@@ -364,23 +215,16 @@ void Normalizer::normalize(std::string_view text,
 void Normalizer::normalize_in_steps(std::string_view text,
                                     std::uint32_t first,
                                     Normalized& out) const {
-  std::vector<Sourced> steps = read(text, first);
+  SourcedText steps;
+  read_sourced(text, first, steps);
   if (options_.clean_text) clean(steps);
-  if (options_.handle_chinese_chars) steps = space_around_chinese(steps);
+  if (options_.handle_chinese_chars) put_spaces_around_chinese(steps);
   if (options_.strip_accents) {
-    steps = canonical_decomposition(steps);
-    std::erase_if(steps, [](const Sourced& c) {
-      return holds(unicode::nonspacing_mark_ranges(), c.code_point);
-    });
+    decompose_canonically(steps);
+    drop_nonspacing_marks(steps);
   }
-  if (options_.lowercase) steps = lower_case(steps);
-  grow(steps.size() * 4, Origins::track, out);
-  out.size = 0;
-  for (const Sourced& c : steps) {
-    const std::size_t length = put_utf8(c.code_point, out.bytes.data() + out.size);
-    std::fill_n(out.origin.begin() + static_cast<std::ptrdiff_t>(out.size), length, c.origin);
-    out.size += length;
-  }
+  if (options_.lowercase) lower_case(steps);
+  write_normalized(steps, out);
 }
 
 }  // namespace millrace::pipeline

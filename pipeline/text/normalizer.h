@@ -1,6 +1,7 @@
 #pragma once
 
 #include "pipeline/text/code_point_map.h"
+#include "pipeline/text/sourced_text.h"
 
 #include <array>
 #include <cstddef>
@@ -30,6 +31,9 @@ struct Normalized {
 };
 
 enum class Origins : std::uint8_t { skip, track };
+
+/// Overwrites `out` with a text, origins included.
+void write_normalized(const SourcedText& text, Normalized& out);
 
 /// Applies BertNormalizer. Thread-safe.
 ///

@@ -12,6 +12,7 @@
 #include "pipeline/text/truncation.h"
 #include "pipeline/text/wordpiece.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -39,7 +40,8 @@ constexpr std::size_t kMaxKeptBytes = 4 * config::kMiB;
 /// Memory that calls of one thread use again.
 struct Scratch {
   Normalized normalized;
-  std::string prefixed;
+  std::string prefixed;  // what the splitter sees, where it is not the normalised text
+  std::vector<std::size_t> sources;
   std::vector<BpePiece> pieces;
   std::vector<Stretch> raw_stretches;
   std::vector<Stretch> stretches;
@@ -85,14 +87,17 @@ class Tokenizer::Parts::Run {
         memory_(memory),
         out_(out) {}
 
-  void take(std::string_view text) {
+  /// Returns false when something is unknown and no token says so.
+  bool take(std::string_view text) {
     out_.clear();
     memory_.raw_stretches.clear();
     added_.raw.split(text, memory_.raw_stretches);
     for (const Stretch& stretch : memory_.raw_stretches) {
-      if (full()) return;
+      if (full()) break;
       const std::string_view piece = text.substr(stretch.begin, stretch.end - stretch.begin);
-      const std::uint32_t first = track_ ? code_points_before(text, stretch.begin) : 0;
+      // Without offsets only the very start matters, to Metaspace.
+      const std::uint32_t first =
+          track_ ? code_points_before(text, stretch.begin) : (stretch.begin > 0 ? 1 : 0);
       if (stretch.id < 0) {
         normalized_piece(piece, first);
       } else if (track_) {
@@ -104,6 +109,7 @@ class Tokenizer::Parts::Run {
         out_.ids.push_back(stretch.id);
       }
     }
+    return known_;
   }
 
  private:
@@ -119,8 +125,7 @@ class Tokenizer::Parts::Run {
   }
 
   void normalized_piece(std::string_view piece, std::uint32_t first) {
-    parts_.normalizer.normalize(
-        piece, first, track_ ? Origins::track : Origins::skip, memory_.normalized);
+    parts_.normalize(piece, first, track_ ? Origins::track : Origins::skip, memory_.normalized);
     const std::size_t size = memory_.normalized.size;
     if (added_.normalized.empty()) return words(0, size);
     memory_.stretches.clear();
@@ -164,9 +169,66 @@ class Tokenizer::Parts::Run {
     });
   }
 
+  void metaspace_words(std::size_t begin, std::size_t end) {
+    const SentencePiece& family = *parts_.sentence_piece;
+    if (!family.metaspace.splits_white_space_first) return metaspace_stretch(begin, end);
+    const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
+    family.white_space.split(text, [&](std::size_t from, std::size_t to) {
+      metaspace_stretch(begin + from, begin + to);
+      return !full();
+    });
+  }
+
+  /// Writes bytes begin … end of the normalised text with Metaspace, and cuts that into words and
+  /// pieces.
+  void metaspace_stretch(std::size_t begin, std::size_t end) {
+    using Prepends = MetaspaceSpec::Prepends;
+    const MetaspaceSpec& metaspace = parts_.sentence_piece->metaspace;
+    const std::string_view mark = metaspace.replacement;
+    const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
+    if (text.empty()) return;
+    std::string& marked = memory_.prefixed;
+    std::vector<std::size_t>& sources = memory_.sources;  // per byte: its place in the normalised
+    marked.clear();
+    sources.clear();
+    const auto put = [&](std::string_view bytes, std::size_t source) {
+      marked += bytes;
+      sources.resize(marked.size(), source);
+    };
+    const bool wanted =
+        metaspace.prepends == Prepends::always ||
+        (metaspace.prepends == Prepends::first && memory_.normalized.origin[begin] == 0);
+    if (wanted && text[0] != ' ' && !text.starts_with(mark)) put(mark, begin);
+    for (std::size_t i = 0; i < text.size(); ++i)
+      put(text[i] == ' ' ? mark : text.substr(i, 1), begin + i);
+    for (std::size_t from = 0; from < marked.size() && !full();) {
+      const std::size_t to =
+          metaspace.splits ? std::min(marked.find(mark, from + 1), marked.size()) : marked.size();
+      unigram_word(std::string_view(marked).substr(from, to - from),
+                   std::span(sources).subspan(from, to - from));
+      from = to;
+    }
+  }
+
+  void unigram_word(std::string_view word, std::span<const std::size_t> sources) {
+    known_ = parts_.sentence_piece->model.cut(word, memory_.pieces) && known_;
+    std::size_t at = 0;
+    std::size_t before = 0;
+    for (const BpePiece& piece : memory_.pieces) {
+      // The bytes of what is unknown share its place.
+      if (piece.end != before) at = std::exchange(before, piece.end);
+      out_.ids.push_back(piece.id);
+      if (track_) out_.offsets.push_back(origin(sources[at], sources[piece.end - 1] + 1));
+    }
+    if (track_) out_.words.resize(out_.ids.size(), word_);
+    fill_trims();
+    ++word_;
+  }
+
   /// Cuts bytes begin … end of the normalised text into words and pieces.
   void words(std::size_t begin, std::size_t end) {
     if (parts_.byte_level) return byte_level_words(begin, end);
+    if (parts_.sentence_piece) return metaspace_words(begin, end);
     const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
     parts_.pre_tokenizer.split(text, [&](std::size_t word_begin, std::size_t word_end) {
       add_word(text.substr(word_begin, word_end - word_begin), begin + word_begin);
@@ -224,6 +286,7 @@ class Tokenizer::Parts::Run {
   Scratch& memory_;
   Tokens& out_;
   std::int32_t word_ = 0;
+  bool known_ = true;
   std::size_t counted_bytes_ = 0;
   std::size_t counted_ = 0;
 };
@@ -239,6 +302,13 @@ Error too_large(std::size_t bytes) {
       Errc::invalid_input,
       "TOO_LARGE",
       fmt::format("text: expected at most {} bytes, found {}; send it in parts", kMaxBytes, bytes));
+}
+
+Error unknown() {
+  return error(Errc::invalid_input,
+               "UNKNOWN_TEXT",
+               "text: holds a character that the vocabulary has no piece for, and the tokenizer "
+               "has no unknown token; leave it out, or set unk_id in tokenizer.json");
 }
 
 Result<void> check_text(std::string_view text) {
@@ -265,7 +335,7 @@ Result<Encoding> Tokenizer::encode(std::string_view text, const EncodeOptions& o
   const bool may_stop = !options.want_overflow && truncation.side == Truncation::Side::right &&
                         truncation.max_length > specials;
   const std::size_t limit = may_stop ? truncation.max_length - specials : kNoLimit;
-  Parts::Run(*parts_, options, limit, memory, memory.first).take(text);
+  if (!Parts::Run(*parts_, options, limit, memory, memory.first).take(text)) return unknown();
   auto windows = truncate(memory.first.ids.size(), std::nullopt, specials, truncation);
   if (!windows) return std::move(windows).error();
   return parts_->post.apply(memory.first, nullptr, *windows, options);
@@ -279,8 +349,8 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first,
   const Lent lent;
   Scratch& memory = *lent;
   const std::size_t specials = options.add_special_tokens ? parts_->post.special_tokens(true) : 0;
-  Parts::Run(*parts_, options, kNoLimit, memory, memory.first).take(first);
-  Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(second);
+  if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.first).take(first)) return unknown();
+  if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(second)) return unknown();
   const Truncation truncation = options.truncation.value_or(Truncation{});
   auto windows = truncate(memory.first.ids.size(), memory.second.ids.size(), specials, truncation);
   if (!windows) return std::move(windows).error();
@@ -308,7 +378,8 @@ Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words
   all.clear();
   for (std::size_t i = 0; i < words.size(); ++i) {
     const Tokens& word = memory.second;
-    Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(words[i]);
+    if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(words[i]))
+      return unknown();
     all.ids.insert(all.ids.end(), word.ids.begin(), word.ids.end());
     all.offsets.insert(all.offsets.end(), word.offsets.begin(), word.offsets.end());
     all.trims.insert(all.trims.end(), word.trims.begin(), word.trims.end());

@@ -33,6 +33,10 @@ constexpr auto kBertFamily = std::to_array<std::string_view>({"BertTokenizer",
 constexpr auto kRobertaFamily = std::to_array<std::string_view>(
     {"RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer"});
 
+/// Classes with the special tokens of RoBERTa and a SentencePiece model.
+constexpr auto kXlmRobertaFamily =
+    std::to_array<std::string_view>({"XLMRobertaTokenizer", "CamembertTokenizer"});
+
 /// Classes whose models take no token types.
 constexpr auto kWithoutTypes = std::to_array<std::string_view>({"DistilBertTokenizer",
                                                                 "RobertaTokenizer",
@@ -40,7 +44,14 @@ constexpr auto kWithoutTypes = std::to_array<std::string_view>({"DistilBertToken
                                                                 "LongformerTokenizer",
                                                                 "LEDTokenizer",
                                                                 "GPT2Tokenizer",
-                                                                "MPNetTokenizer"});
+                                                                "MPNetTokenizer",
+                                                                "XLMRobertaTokenizer",
+                                                                "CamembertTokenizer",
+                                                                "MBartTokenizer",
+                                                                "MBart50Tokenizer",
+                                                                "BarthezTokenizer",
+                                                                "PegasusTokenizer",
+                                                                "T5Tokenizer"});
 
 template <typename Names>
 bool holds(const Names& names, std::string_view name) {
@@ -53,8 +64,11 @@ struct ModelType {
 };
 
 /// Source: transformers 4.57, models/auto/tokenization_auto.py.
-constexpr auto kModelTypes = std::to_array<ModelType>({{"bart", "BartTokenizer"},
+constexpr auto kModelTypes = std::to_array<ModelType>({{"albert", "AlbertTokenizer"},
+                                                       {"bart", "BartTokenizer"},
                                                        {"bert", "BertTokenizer"},
+                                                       {"camembert", "CamembertTokenizer"},
+                                                       {"deberta-v2", "DebertaV2Tokenizer"},
                                                        {"distilbert", "DistilBertTokenizer"},
                                                        {"convbert", "ConvBertTokenizer"},
                                                        {"electra", "ElectraTokenizer"},
@@ -69,7 +83,8 @@ constexpr auto kModelTypes = std::to_array<ModelType>({{"bart", "BartTokenizer"}
                                                        {"roberta", "RobertaTokenizer"},
                                                        {"squeezebert", "SqueezeBertTokenizer"},
                                                        {"vilt", "BertTokenizer"},
-                                                       {"visual_bert", "BertTokenizer"}});
+                                                       {"visual_bert", "BertTokenizer"},
+                                                       {"xlm-roberta", "XLMRobertaTokenizer"}});
 
 // transformers takes anything above as "no limit".
 constexpr double kUnlimited = 1e20;
@@ -167,7 +182,23 @@ std::map<std::string, SpecialToken, std::less<>> special_tokens_of(const std::st
             {"eos_token", {"<|endoftext|>", {}}},
             {"unk_token", {"<|endoftext|>", {}}}};
   }
-  if (holds(kRobertaFamily, name) || name == "MPNetTokenizer") {
+  if (name == "AlbertTokenizer" || name == "DebertaV2Tokenizer") {
+    const bool albert = name == "AlbertTokenizer";
+    const AddedToken mask = {
+        .content = "[MASK]", .lstrip = true, .normalized = false, .special = true};
+    return {{"bos_token", {"[CLS]", {}}},
+            {"eos_token", {"[SEP]", {}}},
+            {"unk_token", {albert ? "<unk>" : "[UNK]", {}}},
+            {"sep_token", {"[SEP]", {}}},
+            {"pad_token", {albert ? "<pad>" : "[PAD]", {}}},
+            {"cls_token", {"[CLS]", {}}},
+            {"mask_token", {"[MASK]", albert ? std::optional(mask) : std::nullopt}}};
+  }
+  if (name == "T5Tokenizer") {
+    return {
+        {"eos_token", {"</s>", {}}}, {"unk_token", {"<unk>", {}}}, {"pad_token", {"<pad>", {}}}};
+  }
+  if (holds(kRobertaFamily, name) || holds(kXlmRobertaFamily, name) || name == "MPNetTokenizer") {
     const AddedToken mask = {.content = "<mask>", .lstrip = true, .special = true};
     return {{"bos_token", {"<s>", {}}},
             {"eos_token", {"</s>", {}}},

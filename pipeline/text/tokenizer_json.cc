@@ -3,6 +3,7 @@
 #include "config/base/utf8.h"
 #include "pipeline/text/decoder_json.h"
 #include "pipeline/text/json_reader.h"
+#include "pipeline/text/unigram_json.h"
 
 #include <algorithm>
 #include <map>
@@ -157,11 +158,21 @@ void read_byte_level_splitter(JsonReader& in, const Place& place, TokenizerSpec&
 
 void read_model(JsonReader& in, const Place& place, TokenizerSpec& spec) {
   if (!in.object(place)) return;
-  // Old files name no type; this key tells their WordPiece.
-  const bool untyped = !in.child(place, "type") && in.child(place, "max_input_chars_per_word");
-  const std::string type = untyped ? "WordPiece" : in.text(in.child(place, "type"));
+  // Old files name no type; these keys tell their WordPiece and Unigram.
+  std::string type;
+  if (in.child(place, "type") || !place.json->contains("vocab")) {
+    type = in.text(in.child(place, "type"));
+  } else if (in.child(place, "max_input_chars_per_word")) {
+    type = "WordPiece";
+  } else if (in.child(place, "vocab").json->is_array()) {
+    type = "Unigram";
+  } else {
+    type = in.text(in.child(place, "type"));
+  }
   if (type == "BPE") return read_bpe(in, place, spec);
-  if (type != "WordPiece") return in.unsupported(place.pointer + "/type", type, "WordPiece, BPE");
+  if (type == "Unigram") return read_unigram(in, place, spec);
+  if (type != "WordPiece")
+    return in.unsupported(place.pointer + "/type", type, "WordPiece, BPE, Unigram");
   in.only(place,
           {"type", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"});
   spec.unknown_token = in.text(in.child(place, "unk_token"));
@@ -348,11 +359,16 @@ Result<TokenizerSpec> read_tokenizer_json(std::string_view text) {
     in.unsupported(version.pointer, found, "1.0");
   }
   read_model(in, in.child(root, "model"), spec);
-  spec.normalizer = read_normalizer(in, in.child(root, "normalizer"));
+  if (spec.unigram) {
+    spec.normalizer_steps = read_normalizer_steps(in, in.child(root, "normalizer"));
+    spec.metaspace = read_metaspace_splitter(in, in.child(root, "pre_tokenizer"));
+  } else {
+    spec.normalizer = read_normalizer(in, in.child(root, "normalizer"));
+  }
   if (spec.byte_level) {
     if (spec.normalizer) in.unsupported("/normalizer/type", "BertNormalizer", "null before BPE");
     read_byte_level_splitter(in, in.child(root, "pre_tokenizer"), spec);
-  } else {
+  } else if (!spec.unigram) {
     spec.steps = read_pre_tokenizer(in, in.child(root, "pre_tokenizer"));
   }
   read_post_processor(in, in.child(root, "post_processor"), spec);

@@ -4,6 +4,7 @@
 #include "pipeline/text/added_tokens.h"
 #include "pipeline/text/decoder.h"
 #include "pipeline/text/normalizer.h"
+#include "pipeline/text/normalizer_steps.h"
 #include "pipeline/text/pre_tokenizer.h"
 #include "pipeline/text/template.h"
 
@@ -39,13 +40,35 @@ struct ByteLevelSpec {
   std::vector<std::pair<std::string, std::string>> merges;
 };
 
+/// Unigram as a file states it (XLM-RoBERTa, CamemBERT, ALBERT, DeBERTa, T5). A piece's id is its
+/// place.
+struct UnigramSpec {
+  std::vector<std::string> pieces;
+  std::vector<double> scores;
+  std::optional<std::int32_t> unknown_id;
+  bool falls_back_to_bytes = false;
+};
+
+/// How a text is cut before Unigram: a character stands for a space, and begins a word.
+struct MetaspaceSpec {
+  enum class Prepends : std::uint8_t { always, first, never };
+
+  std::string replacement = "\u2581";
+  Prepends prepends = Prepends::always;  // before a text, before that at the very start, or not
+  bool splits = true;
+  bool splits_white_space_first = false;
+};
+
 /// What a tokenizer.json says.
 struct TokenizerSpec {
   std::optional<BertNormalizerSpec> normalizer;
   std::vector<PreTokenizer::Step> steps;
-  std::optional<ByteLevelSpec> byte_level;  // instead of WordPiece
-  bool may_trim_offsets = false;            // the post-processor knows of it
-  std::optional<bool> trims_offsets;        // and does: whether a prefix space was added
+  std::optional<ByteLevelSpec> byte_level;              // instead of WordPiece
+  std::optional<UnigramSpec> unigram;                   // instead of WordPiece
+  std::vector<NormalizerSteps::Step> normalizer_steps;  // before Unigram
+  MetaspaceSpec metaspace;                              // before Unigram
+  bool may_trim_offsets = false;                        // the post-processor knows of it
+  std::optional<bool> trims_offsets;  // and does: whether a prefix space was added
 
   std::vector<std::pair<std::string, std::int32_t>> vocabulary;  // no token twice
   std::string unknown_token = "[UNK]";

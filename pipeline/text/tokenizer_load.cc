@@ -86,17 +86,19 @@ void add_tokens(const TokenizerSpec& spec, const TokenizerConfig& config, AddedV
   }
 }
 
+using Normalize = std::function<void(std::string_view, Normalized&)>;
+
 Result<AddedTokenFinder> find_added(const AddedVocabulary& added,
                                     bool normalized,
                                     bool specials,
-                                    const Normalizer& normalizer) {
+                                    const Normalize& normalize) {
   std::vector<std::pair<std::string, std::int32_t>> patterns;
   Normalized buffer;
   for (const AddedToken& token : added.patterns()) {
     if (token.normalized != normalized || (token.special && !specials)) continue;
     std::string bytes = token.content;
     if (normalized) {
-      normalizer.normalize(token.content, 0, Origins::skip, buffer);
+      normalize(token.content, buffer);
       bytes = buffer.view();
     }
     if (bytes.empty()) {
@@ -187,6 +189,40 @@ Result<Bpe> build_bpe(const ByteLevelSpec& spec, const Ids& ids) {
   return Bpe(*bytes, merges, std::move(words));
 }
 
+Result<std::optional<std::array<std::int32_t, 256>>> fallback_bytes(const UnigramSpec& spec,
+                                                                    const Ids& ids) {
+  std::array<std::int32_t, 256> found{};
+  if (!spec.falls_back_to_bytes) return std::optional<std::array<std::int32_t, 256>>();
+  for (unsigned byte = 0; byte < found.size(); ++byte) {
+    const auto id = ids.find(fmt::format("<0x{:02X}>", byte));
+    if (id == ids.end()) {
+      return error(Errc::unsupported,
+                   "UNSUPPORTED_TOKENIZER",
+                   fmt::format("tokenizer.json /model/vocab: no piece <0x{:02X}>; supported: "
+                               "byte_fallback with all 256 bytes",
+                               byte));
+    }
+    found[byte] = id->second;
+  }
+  return std::optional(found);
+}
+
+/// Takes the normalizers out of `spec`.
+Result<std::optional<SentencePiece>> build_sentence_piece(TokenizerSpec& spec, const Ids& ids) {
+  if (!spec.unigram) return std::optional<SentencePiece>();
+  auto trie = build_trie(spec);
+  if (!trie) return std::move(trie).error();
+  auto bytes = fallback_bytes(*spec.unigram, ids);
+  if (!bytes) return std::move(bytes).error();
+  return std::optional<SentencePiece>(SentencePiece{
+      .normalizer = NormalizerSteps(std::move(spec.normalizer_steps)),
+      .metaspace = spec.metaspace,
+      .white_space = PreTokenizer({PreTokenizer::Step::whitespace_split}),
+      .model = Unigram(*std::move(trie),
+                       std::move(spec.unigram->scores),
+                       {.unknown_id = spec.unigram->unknown_id, .byte_ids = *bytes})});
+}
+
 /// How many characters of white space stand at the ends of each token, as offsets are trimmed.
 std::vector<Trim> trims(const std::vector<std::string>& tokens) {
   std::vector<Trim> found;
@@ -207,8 +243,9 @@ std::set<std::int32_t> special_ids(const AddedVocabulary& added) {
 Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(TokenizerSpec spec,
                                                                         TokenizerConfig config) {
   Ids ids(spec.vocabulary.begin(), spec.vocabulary.end());
+  const std::size_t model_size = spec.unigram ? spec.unigram->pieces.size() : ids.size();
   const auto unknown = ids.find(spec.unknown_token);
-  if (unknown == ids.end() && !spec.byte_level) {
+  if (unknown == ids.end() && !spec.byte_level && !spec.unigram) {
     return bad_tokenizer(
         "/model/unk_token: the vocabulary lacks the unknown token; add it to /model/vocab");
   }
@@ -223,16 +260,23 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
     const auto found = ids.find(token);
     return found != ids.end() ? std::optional(found->second) : std::nullopt;
   };
-  AddedVocabulary added(model_id, ids.size());
+  AddedVocabulary added(model_id, model_size);
   add_tokens(spec, config, added);
   Normalizer normalizer(normalizer_options(spec, config));
+  auto sentence_piece = build_sentence_piece(spec, ids);
+  if (!sentence_piece) return std::move(sentence_piece).error();
+  const auto normalize = [&](std::string_view text, Normalized& out) {
+    if (*sentence_piece) return (*sentence_piece)->normalizer.normalize(text, 0, out);
+    normalizer.normalize(text, 0, Origins::skip, out);
+  };
   std::array<AddedTokenFinder, 4> finders;
   for (std::size_t i = 0; i < finders.size(); ++i) {
-    auto finder = find_added(added, i % 2 == 1, i < 2, normalizer);
+    auto finder = find_added(added, i % 2 == 1, i < 2, normalize);
     if (!finder) return std::move(finder).error();
     finders[i] = *std::move(finder);
   }
-  auto trie = spec.byte_level ? Result<ByteTrie>(ByteTrie()) : build_trie(spec);
+  const bool word_piece = !spec.byte_level && !spec.unigram;
+  auto trie = word_piece ? build_trie(spec) : Result<ByteTrie>(ByteTrie());
   if (!trie) return std::move(trie).error();
   std::vector<std::string> tokens = names_by_id(spec, added);
   Template post(std::move(spec.single), std::move(spec.pair));
@@ -251,6 +295,7 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
                 .pre_tokenizer = PreTokenizer(spec.steps),
                 .model = WordPiece(*std::move(trie), spec.prefix, unknown_id, spec.max_word_chars),
                 .byte_level = std::move(byte_level),
+                .sentence_piece = *std::move(sentence_piece),
                 .post = std::move(post),
                 .decoder = Decoder(std::move(spec.decoder)),
                 .config = std::move(config),

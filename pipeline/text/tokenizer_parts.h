@@ -5,11 +5,13 @@
 #include "pipeline/text/byte_level_splitter.h"
 #include "pipeline/text/decoder.h"
 #include "pipeline/text/normalizer.h"
+#include "pipeline/text/normalizer_steps.h"
 #include "pipeline/text/pre_tokenizer.h"
 #include "pipeline/text/template.h"
 #include "pipeline/text/tokenizer.h"
 #include "pipeline/text/tokenizer_config.h"
 #include "pipeline/text/tokenizer_json.h"
+#include "pipeline/text/unigram.h"
 #include "pipeline/text/wordpiece.h"
 
 #include <cstddef>
@@ -24,6 +26,14 @@
 #include <vector>
 
 namespace millrace::pipeline {
+
+/// What takes the place of normalizer, pre-tokenizer and model in SentencePiece's families.
+struct SentencePiece {
+  NormalizerSteps normalizer;
+  MetaspaceSpec metaspace;
+  PreTokenizer white_space;  // splits by it, where the file says so
+  Unigram model;
+};
 
 /// The stages that a text passes, in this order, and the names of the tokens. For the sources of
 /// Tokenizer only.
@@ -47,6 +57,7 @@ struct Tokenizer::Parts {
   PreTokenizer pre_tokenizer;
   WordPiece model;
   std::optional<ByteLevel> byte_level;
+  std::optional<SentencePiece> sentence_piece;
   Template post;
   Decoder decoder;
   TokenizerConfig config;
@@ -59,6 +70,15 @@ struct Tokenizer::Parts {
   static Result<std::unique_ptr<const Parts>> build(TokenizerSpec spec, TokenizerConfig config);
   static Result<std::unique_ptr<Tokenizer>> assemble(Result<TokenizerSpec> spec,
                                                      TokenizerConfig config);
+
+  /// Normalises a piece of a text whose first code point has the number `first`.
+  void normalize(std::string_view piece,
+                 std::uint32_t first,
+                 Origins origins,
+                 Normalized& out) const {
+    if (sentence_piece) return sentence_piece->normalizer.normalize(piece, first, out);
+    normalizer.normalize(piece, first, origins, out);
+  }
 
   std::optional<std::int32_t> id_of(std::string_view token) const {
     const auto found = ids.find(token);

@@ -215,8 +215,8 @@ TEST(Tokenizer, an_unknown_part_is_refused_with_its_place_and_what_would_do) {
                 R"({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}]})",
                 "/pre_tokenizer/pretokenizers/0/type: found ByteLevel"},
            Case{"model",
-                R"({"type": "Unigram"})",
-                "/model/type: found Unigram; supported: WordPiece, BPE"},
+                R"({"type": "WordLevel"})",
+                "/model/type: found WordLevel; supported: WordPiece, BPE, Unigram"},
            Case{
                "post_processor", R"({"type": "Sequence"})", "/post_processor/type: found Sequence"},
            Case{"added_tokens",

@@ -1,0 +1,192 @@
+#include "pipeline/text/sourced_text.h"
+
+#include "config/base/utf8.h"
+#include "pipeline/text/unicode.h"
+#include "pipeline/text/unicode_ranges.h"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace millrace::pipeline {
+namespace {
+
+using unicode::Range;
+
+bool holds(std::span<const Range> ranges, char32_t c) {
+  const auto after =
+      std::upper_bound(ranges.begin(), ranges.end(), c, [](char32_t value, const Range& range) {
+        return value < range.first;
+      });
+  return after != ranges.begin() && c <= std::prev(after)->last;
+}
+
+const unicode::Decomposition* decomposition(char32_t c) {
+  const auto all = unicode::decompositions();
+  const auto found = std::lower_bound(
+      all.begin(), all.end(), c, [](const unicode::Decomposition& row, char32_t value) {
+        return row.from < value;
+      });
+  return found != all.end() && found->from == c ? &*found : nullptr;
+}
+
+template <typename Sink>
+void decompose(char32_t c, Sink sink) {
+  if (c >= kHangulFirst && c <= kHangulLast) return decompose_hangul(c, sink);
+  const unicode::Decomposition* row = decomposition(c);
+  if (row == nullptr) return sink(c);
+  for (const char32_t part : row->to) {
+    if (part != 0) sink(part);
+  }
+}
+
+std::optional<char32_t> lower_of(char32_t c) {
+  const auto all = unicode::lower_runs();
+  const auto after =
+      std::upper_bound(all.begin(), all.end(), c, [](char32_t value, const unicode::LowerRun& run) {
+        return value < run.first;
+      });
+  if (after == all.begin()) return std::nullopt;
+  const unicode::LowerRun& run = *std::prev(after);
+  const bool member = c <= run.last && (c - run.first) % static_cast<char32_t>(run.step) == 0;
+  if (!member) return std::nullopt;
+  return static_cast<char32_t>(static_cast<std::int32_t>(c) + run.delta);
+}
+
+template <typename Sink>
+void to_lower(char32_t c, Sink sink) {
+  if (c == kDottedI) {
+    sink(char32_t{'i'});
+    return sink(char32_t{0x307});
+  }
+  sink(lower_of(c).value_or(c));
+}
+
+struct Part {
+  char32_t code_point;
+  std::uint8_t combining_class;
+  bool first;  // of its source code point
+};
+
+void sort_marks(std::vector<Part>& parts) {
+  const auto is_mark = [](const Part& part) { return part.combining_class != 0; };
+  for (auto begin = parts.begin(); begin != parts.end();) {
+    begin = std::find_if(begin, parts.end(), is_mark);
+    const auto end = std::find_if_not(begin, parts.end(), is_mark);
+    std::stable_sort(begin, end, [](const Part& a, const Part& b) {
+      return a.combining_class < b.combining_class;
+    });
+    begin = end;
+  }
+}
+
+// The reference's idea of where a part came from: sorting moves the marks but not their origins,
+// which follow the places.
+template <typename Decompose>
+void decompose_each(Decompose decomposed, SourcedText& text) {
+  std::vector<Part> parts;
+  for (const Sourced& c : text) {
+    bool first = true;
+    decomposed(c.code_point, [&](char32_t part) {
+      parts.push_back({part, combining_class(part), first});
+      first = false;
+    });
+  }
+  sort_marks(parts);
+  SourcedText out;
+  std::size_t next = 0;
+  for (const Part& part : parts) {
+    if (part.first) ++next;
+    out.push_back({part.code_point, text[std::max<std::size_t>(next, 1) - 1].origin});
+  }
+  text = std::move(out);
+}
+
+}  // namespace
+
+void read_sourced(std::string_view text, std::uint32_t first, SourcedText& out) {
+  out.clear();
+  while (!text.empty()) {
+    const config::Decoded next = config::decode_utf8(text);
+    out.push_back({next.code_point, first++});
+    text.remove_prefix(next.length);
+  }
+}
+
+SourcedText changed(const SourcedText& text, std::span<const Change> changes) {
+  SourcedText out;
+  out.reserve(changes.size());
+  std::size_t next = 0;
+  for (const Change& change : changes) {
+    const std::size_t at = change.steps > 0 && next > 0 ? next - 1 : next;
+    out.push_back({change.code_point, text[std::min(at, text.size() - 1)].origin});
+    if (change.steps <= 0) next += 1 + static_cast<std::size_t>(-change.steps);
+  }
+  return out;
+}
+
+bool is_white_space(char32_t c) { return holds(unicode::white_space_ranges(), c); }
+
+std::uint8_t combining_class(char32_t c) {
+  const auto all = unicode::combining_classes();
+  const auto after =
+      std::upper_bound(all.begin(), all.end(), c, [](char32_t value, const unicode::ClassRun& run) {
+        return value < run.first;
+      });
+  return after != all.begin() && c <= std::prev(after)->last ? std::prev(after)->combining_class
+                                                             : std::uint8_t{0};
+}
+
+void clean(SourcedText& text) {
+  std::erase_if(text,
+                [](const Sourced& c) { return holds(unicode::control_ranges(), c.code_point); });
+  for (Sourced& c : text) {
+    if (holds(unicode::white_space_ranges(), c.code_point)) c.code_point = U' ';
+  }
+}
+
+void put_spaces_around_chinese(SourcedText& text) {
+  SourcedText out;
+  for (const Sourced& c : text) {
+    if (!holds(unicode::chinese_ranges(), c.code_point)) {
+      out.push_back(c);
+      continue;
+    }
+    out.insert(out.end(), {{U' ', c.origin}, c, {U' ', c.origin}});
+  }
+  text = std::move(out);
+}
+
+void decompose_canonically(SourcedText& text) {
+  decompose_each([](char32_t c, auto sink) { decompose(c, sink); }, text);
+}
+
+void decompose_compatibly(SourcedText& text) {
+  const auto decomposed = [](char32_t c, auto sink) {
+    const std::u32string parts = unicode::compatibility_decomposition(c);
+    if (parts.empty()) return decompose(c, sink);
+    for (const char32_t part : parts) sink(part);
+  };
+  decompose_each(decomposed, text);
+}
+
+void drop_nonspacing_marks(SourcedText& text) {
+  std::erase_if(text, [](const Sourced& c) {
+    return holds(unicode::nonspacing_mark_ranges(), c.code_point);
+  });
+}
+
+void drop_marks(SourcedText& text) {
+  std::erase_if(text, [](const Sourced& c) { return holds(unicode::mark_ranges(), c.code_point); });
+}
+
+void lower_case(SourcedText& text) {
+  SourcedText out;
+  for (const Sourced& c : text) {
+    to_lower(c.code_point, [&](char32_t lower) { out.push_back({lower, c.origin}); });
+  }
+  text = std::move(out);
+}
+
+}  // namespace millrace::pipeline
