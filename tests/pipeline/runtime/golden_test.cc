@@ -74,12 +74,14 @@ std::string difference(const Json& ours, const Json& theirs, const std::string& 
   return ours == theirs ? std::string() : at + ": " + ours.dump() + " instead of " + theirs.dump();
 }
 
+/// task: of the cases that name none.
 void compare_all(const std::string& task, const std::string& file) {
   std::size_t compared = 0;
   const Json cases = golden(file)["cases"];
   for (const Json& sample : cases) {
-    const auto pipeline =
-        loaded(task, golden_folder() + sample["model"].get<std::string>(), sample["parameters"]);
+    const auto pipeline = loaded(sample.value("task", task),
+                                 golden_folder() + sample["model"].get<std::string>(),
+                                 sample["parameters"]);
     ASSERT_NE(pipeline, nullptr) << sample["parameters"].dump();
     const auto results = run_pipeline(*pipeline, sample["inputs"].get<std::vector<Json>>());
     ASSERT_EQ(results.size(), sample["outputs"].size());
@@ -119,6 +121,10 @@ TEST(Golden, zero_shot_classification_gives_what_transformers_gives) {
 
 TEST(Golden, fill_mask_gives_what_transformers_gives) {
   compare_all("fill-mask", "fill_mask.json");
+}
+
+TEST(Golden, tokenizers_of_sentencepiece_give_what_transformers_gives) {
+  compare_all("", "sentencepiece_tasks.json");
 }
 
 double cosine(const Json& a, const Json& b) {
