@@ -220,6 +220,7 @@ void apply_class(const std::string& name, TokenizerConfig& config) {
   config.bert_family = holds(kBertFamily, name);
   config.vocabulary_suffices = config.bert_family && name != "MPNetTokenizer";
   config.roberta_family = holds(kRobertaFamily, name);
+  config.vocabulary_and_merges_suffice = config.roberta_family || name == "GPT2Tokenizer";
   config.wants_type_ids = !holds(kWithoutTypes, name);
   config.special = special_tokens_of(name);
 }

@@ -26,6 +26,8 @@ struct TokenizerConfig {
   bool bert_family = false;
   /// And a vocab.txt says all that there is to say.
   bool vocabulary_suffices = false;
+  /// Or a vocab.json and a merges.txt do.
+  bool vocabulary_and_merges_suffice = false;
   /// A class of the RoBERTa family: its constructor overrides how the post-processor trims.
   bool roberta_family = false;
   bool wants_type_ids = true;

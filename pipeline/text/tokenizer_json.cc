@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -271,6 +272,12 @@ void set_bert_template(std::int32_t cls, std::int32_t sep, TokenizerSpec& spec) 
   spec.pair.push_back({-1, {sep}, 1});
 }
 
+/// <s> A </s> and <s> A </s> </s> B </s>, all of type 0.
+void set_roberta_template(std::int32_t cls, std::int32_t sep, TokenizerSpec& spec) {
+  spec.single = {{-1, {cls}, 0}, {0, {}, 0}, {-1, {sep}, 0}};
+  spec.pair = {{-1, {cls}, 0}, {0, {}, 0}, {-1, {sep, sep}, 0}, {1, {}, 0, true}, {-1, {sep}, 0}};
+}
+
 std::int32_t read_name_and_id(JsonReader& in, const Place& place) {
   if (!in.array(place)) return 0;
   if (place.json->size() != 2) {
@@ -308,8 +315,7 @@ void read_post_processor(JsonReader& in, const Place& place, TokenizerSpec& spec
     in.only(place, {"type", "sep", "cls", "trim_offsets", "add_prefix_space"});
     const std::int32_t cls = read_name_and_id(in, in.child(place, "cls"));
     const std::int32_t sep = read_name_and_id(in, in.child(place, "sep"));
-    spec.single = {{-1, {cls}, 0}, {0, {}, 0}, {-1, {sep}, 0}};
-    spec.pair = {{-1, {cls}, 0}, {0, {}, 0}, {-1, {sep, sep}, 0}, {1, {}, 0, true}, {-1, {sep}, 0}};
+    set_roberta_template(cls, sep, spec);
     read_trimming(in, place, spec);
   } else if (type == "ByteLevel") {
     in.only(place, {"type", "add_prefix_space", "trim_offsets", "use_regex"});
@@ -380,6 +386,74 @@ Result<TokenizerSpec> read_tokenizer_json(std::string_view text) {
   spec.truncates_left = direction("truncation");
   spec.pads_left = direction("padding");
   if (!in.ok()) return in.error();
+  return spec;
+}
+
+namespace {
+
+/// The merges of a merges.txt. As in transformers the first and the last line never count, and of
+/// equal merges the first does.
+Result<std::vector<std::pair<std::string, std::string>>> read_merges_txt(std::string_view text) {
+  if (const auto at = config::invalid_utf8_at(text)) {
+    return error(
+        Errc::invalid_input, "BAD_UTF8", fmt::format("merges.txt: invalid UTF-8 at byte {}", *at));
+  }
+  std::vector<std::pair<std::string, std::string>> merges;
+  std::set<std::string_view> seen;
+  for (std::size_t line = 0; !text.empty(); ++line) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) break;
+    const std::string_view merge = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    if (line == 0 || !seen.insert(merge).second) continue;
+    const std::size_t space = merge.find(' ');
+    if (space == std::string_view::npos || merge.find(' ', space + 1) != std::string_view::npos) {
+      return error(
+          Errc::invalid_input,
+          "BAD_TOKENIZER",
+          fmt::format("merges.txt: line {}: expected two tokens with a space between; save "
+                      "the tokenizer again or copy the file anew",
+                      line + 1));
+    }
+    merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
+  }
+  return merges;
+}
+
+}  // namespace
+
+Result<TokenizerSpec> read_vocab_and_merges(std::string_view vocab_json,
+                                            std::string_view merges_txt,
+                                            const std::optional<std::string>& cls,
+                                            const std::optional<std::string>& sep) {
+  auto json = config::parse_json(vocab_json, config::JsonLimits::model_file());
+  if (!json) return std::move(json).error();
+  JsonReader in("vocab.json");
+  TokenizerSpec spec;
+  read_vocabulary(in, {&*json, ""}, spec);
+  if (!in.ok()) return in.error();
+  auto merges = read_merges_txt(merges_txt);
+  if (!merges) return std::move(merges).error();
+  spec.byte_level = ByteLevelSpec{.merges = *std::move(merges)};
+  spec.prefix.clear();
+  spec.decoder = {Decoder::ByteLevel{}};
+  spec.single = {{0, {}, 0}};
+  spec.pair = {{0, {}, 0}, {1, {}, 1}};
+  if (!cls || !sep) return spec;
+  const auto id_of = [&](const std::string& token) -> std::optional<std::int32_t> {
+    const auto found = json->find(token);
+    return found != json->end() ? std::optional(found->get<std::int32_t>()) : std::nullopt;
+  };
+  for (const std::string& token : {*cls, *sep}) {
+    if (id_of(token)) continue;
+    return error(Errc::invalid_input,
+                 "BAD_TOKENIZER",
+                 fmt::format("vocab.json: the special token {} is missing; name the right one in "
+                             "tokenizer_config.json",
+                             token));
+  }
+  set_roberta_template(*id_of(*cls), *id_of(*sep), spec);
+  spec.may_trim_offsets = true;
   return spec;
 }
 

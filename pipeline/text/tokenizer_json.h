@@ -103,4 +103,14 @@ Result<TokenizerSpec> read_vocab_txt(std::string_view text,
                                      const std::string& sep,
                                      const std::string& unknown);
 
+/// Builds what transformers' converters of RoBERTa, BART and GPT-2 build from a vocab.json (token
+/// to id) and a merges.txt (two tokens a line, after a line that names the version).
+///
+/// cls, sep: the tokens of RoBERTa's template; none: GPT-2's, which adds nothing. Errors: BAD_JSON
+/// … of parse_json, BAD_UTF8, BAD_TOKENIZER.
+Result<TokenizerSpec> read_vocab_and_merges(std::string_view vocab_json,
+                                            std::string_view merges_txt,
+                                            const std::optional<std::string>& cls,
+                                            const std::optional<std::string>& sep);
+
 }  // namespace millrace::pipeline

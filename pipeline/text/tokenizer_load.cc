@@ -29,7 +29,8 @@ Result<std::string> read_file(const std::filesystem::path& path, Missing missing
     return error(
         Errc::not_found,
         "NO_FILE",
-        fmt::format("the model folder has no readable {}; expected tokenizer.json or vocab.txt",
+        fmt::format("the model folder has no readable {}; expected tokenizer.json, vocab.txt, or "
+                    "vocab.json and merges.txt",
                     name));
   }
   const auto size = static_cast<std::streamoff>(file.tellg());
@@ -313,6 +314,24 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Parts::assemble(Result<TokenizerSp
   return std::unique_ptr<Tokenizer>(new Tokenizer(*std::move(parts)));
 }
 
+Result<std::unique_ptr<Tokenizer>> Tokenizer::Parts::load_vocab_and_merges(
+    const std::filesystem::path& root, TokenizerConfig config) {
+  if (!config.vocabulary_and_merges_suffice) {
+    return error(Errc::unsupported,
+                 "UNSUPPORTED_TOKENIZER",
+                 "vocab.json and merges.txt alone say too little for this tokenizer class; "
+                 "supported: RobertaTokenizer, BartTokenizer, GPT2Tokenizer and their like; save "
+                 "the tokenizer so that it has a tokenizer.json");
+  }
+  auto vocabulary = read_file(root / "vocab.json", Missing::error);
+  if (!vocabulary) return std::move(vocabulary).error();
+  auto merges = read_file(root / "merges.txt", Missing::error);
+  if (!merges) return std::move(merges).error();
+  auto spec = read_vocab_and_merges(
+      *vocabulary, *merges, config.token("cls_token"), config.token("sep_token"));
+  return assemble(std::move(spec), std::move(config));
+}
+
 Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& folder) {
   const std::filesystem::path root(folder);
   auto config = read_settings(root);
@@ -323,6 +342,8 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& folder) {
     if (!json) return std::move(json).error();
     return Parts::assemble(read_tokenizer_json(*json), *std::move(config));
   }
+  if (std::filesystem::exists(root / "merges.txt", unreadable))
+    return Parts::load_vocab_and_merges(root, *std::move(config));
   auto vocabulary = read_file(root / "vocab.txt", Missing::error);
   if (!vocabulary) return std::move(vocabulary).error();
   if (!config->vocabulary_suffices) {

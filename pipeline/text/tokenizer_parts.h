@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -70,6 +71,9 @@ struct Tokenizer::Parts {
   static Result<std::unique_ptr<const Parts>> build(TokenizerSpec spec, TokenizerConfig config);
   static Result<std::unique_ptr<Tokenizer>> assemble(Result<TokenizerSpec> spec,
                                                      TokenizerConfig config);
+
+  static Result<std::unique_ptr<Tokenizer>> load_vocab_and_merges(const std::filesystem::path& root,
+                                                                  TokenizerConfig config);
 
   /// Normalises a piece of a text whose first code point has the number `first`.
   void normalize(std::string_view piece,

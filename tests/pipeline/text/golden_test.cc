@@ -2,6 +2,7 @@
 #include "pipeline/text/tokenizer.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -177,11 +178,60 @@ TEST(ByteLevelGolden, every_member_of_the_family_gives_what_the_reference_gives)
 }
 
 TEST(UnigramGolden, every_member_of_the_family_gives_what_the_reference_gives) {
-  for (const std::string name :
-       {"xlm_roberta", "camembert", "albert", "deberta", "t5", "whole"}) {
+  for (const std::string name : {"xlm_roberta", "camembert", "albert", "deberta", "t5", "whole"}) {
     SCOPED_TRACE(name);
     expect_inline(unigram(), name);
   }
+}
+
+/// A copy of a model folder whose tokenizer.json became vocab.json and merges.txt. The reference
+/// makes the same tokenizer.json of these again.
+std::filesystem::path as_vocab_and_merges(const std::filesystem::path& from) {
+  const auto folder =
+      std::filesystem::path(testing::TempDir()) / ("plain_" + from.filename().string());
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json", "config.json"}) {
+    std::filesystem::copy_file(
+        from / name, folder / name, std::filesystem::copy_options::overwrite_existing);
+  }
+  std::ifstream file(from / "tokenizer.json");
+  const Json model = Json::parse(file)["model"];
+  std::ofstream(folder / "vocab.json") << model["vocab"];
+  std::ofstream merges(folder / "merges.txt");
+  merges << "#version: 0.2\n";
+  for (const Json& merge : model["merges"])
+    merges << merge[0].get<std::string>() << ' ' << merge[1].get<std::string>() << '\n';
+  return folder;
+}
+
+TEST(VocabAndMerges, give_what_the_tokenizer_json_made_of_them_gives) {
+  for (const char* name : {"tiny_roberta_ner", "tiny_roberta_qa"}) {
+    const std::filesystem::path folder = source_dir() + "/tests/golden/" + name;
+    const auto whole = Tokenizer::load(folder.string());
+    const auto plain = Tokenizer::load(as_vocab_and_merges(folder).string());
+    ASSERT_TRUE(whole.has_value()) << whole.error().text();
+    ASSERT_TRUE(plain.has_value()) << plain.error().text();
+    EncodeOptions options;
+    options.want_offsets = true;
+    const Json texts = byte_level()["texts"];
+    for (const Json& text : texts) {
+      const auto a = (*whole)->encode(text.get<std::string>(), options);
+      const auto b = (*plain)->encode(text.get<std::string>(), options);
+      ASSERT_TRUE(a && b);
+      EXPECT_EQ(a->ids, b->ids) << text;
+      EXPECT_EQ(a->offsets, b->offsets) << text;
+      EXPECT_EQ((*whole)->decode(a->ids, true), (*plain)->decode(b->ids, true)) << text;
+    }
+  }
+}
+
+TEST(VocabAndMerges, what_is_wrong_is_told_with_its_line) {
+  const auto folder = as_vocab_and_merges(source_dir() + "/tests/golden/tiny_roberta_ner");
+  std::ofstream(folder / "merges.txt") << "#version: 0.2\nh e\nhe\nx y\n";
+  const auto refused = Tokenizer::load(folder.string());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, "BAD_TOKENIZER");
+  EXPECT_NE(refused.error().message.find("merges.txt: line 3"), std::string::npos);
 }
 
 }  // namespace
