@@ -56,6 +56,7 @@ std::optional<char32_t> lower_of(char32_t c) {
 
 template <typename Sink>
 void to_lower(char32_t c, Sink sink) {
+  if (c < 0x80) return sink(c >= U'A' && c <= U'Z' ? c + (U'a' - U'A') : c);
   if (c == kDottedI) {
     sink(char32_t{'i'});
     return sink(char32_t{0x307});
@@ -83,8 +84,14 @@ void sort_marks(std::vector<Part>& parts) {
 
 // The reference's idea of where a part came from: sorting moves the marks but not their origins,
 // which follow the places.
+bool is_ascii(const SourcedText& text) {
+  return std::all_of(
+      text.begin(), text.end(), [](const Sourced& c) { return c.code_point < 0x80; });
+}
+
 template <typename Decompose>
 void decompose_each(Decompose decomposed, SourcedText& text) {
+  if (is_ascii(text)) return;
   std::vector<Part> parts;
   for (const Sourced& c : text) {
     bool first = true;
@@ -178,10 +185,15 @@ void drop_nonspacing_marks(SourcedText& text) {
 }
 
 void drop_marks(SourcedText& text) {
+  if (is_ascii(text)) return;
   std::erase_if(text, [](const Sourced& c) { return holds(unicode::mark_ranges(), c.code_point); });
 }
 
 void lower_case(SourcedText& text) {
+  if (is_ascii(text)) {
+    for (Sourced& c : text) to_lower(c.code_point, [&](char32_t lower) { c.code_point = lower; });
+    return;
+  }
   SourcedText out;
   for (const Sourced& c : text) {
     to_lower(c.code_point, [&](char32_t lower) { out.push_back({lower, c.origin}); });
