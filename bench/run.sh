@@ -39,6 +39,9 @@ printf 'load before: %s\n\n' "$(cut -d' ' -f1-3 /proc/loadavg)"
 tokenizer_bench="$MILLRACE_BUILD_DIR/bench/tokenizer_bench"
 if [ -x "$tokenizer_bench" ] && [ -e bench/tokenizer.py ] && [ -n "$ORACLE_PYTHON" ]; then
   echo
-  "$ORACLE_PYTHON" bench/tokenizer.py "$tokenizer_bench" "$MILLRACE_MINILM"
+  # WordPiece with its real vocabulary; byte-level BPE and Unigram with small ones of the tests.
+  for folder in "$MILLRACE_MINILM" tests/golden/tiny_roberta_ner tests/golden/tiny_xlm_roberta_ner tests/golden/tiny_albert_qa; do
+    "$ORACLE_PYTHON" bench/tokenizer.py "$tokenizer_bench" "$folder"
+  done
 fi
 printf '\nload after: %s\n' "$(cut -d' ' -f1-3 /proc/loadavg)"

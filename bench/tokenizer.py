@@ -80,7 +80,7 @@ def main():
     rows = [("ids and offsets", ours["offsets_us"], with_offsets),
             ("ids only (peer: encode_batch_fast)", ours["ids_us"], batch(peer.encode_batch_fast))]
     size = sum(len(text.encode()) for text in texts) / len(texts)
-    print(f"{len(texts)} texts, {size:.0f} bytes and {ours['tokens'] / len(texts):.1f} tokens each; ids and offsets equal; "
+    print(f"{os.path.basename(os.path.normpath(folder))}: {len(texts)} texts, {size:.0f} bytes and {ours['tokens'] / len(texts):.1f} tokens each; ids and offsets equal; "
           f"tokenizers {tokenizers.__version__}, one thread, best of {ROUNDS}")
     print(f"{'':36}{'Millrace':>12}{'tokenizers':>12}{'ratio':>8}")
     for name, mine, other in rows:
