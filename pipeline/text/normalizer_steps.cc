@@ -66,6 +66,10 @@ void apply(Steps::Decompose /*step*/, SourcedText& text) { decompose_canonically
 
 void apply(Steps::DecomposeCompatibly /*step*/, SourcedText& text) { decompose_compatibly(text); }
 
+void apply(Steps::Compose /*step*/, SourcedText& text) { compose_canonically(text); }
+
+void apply(Steps::ComposeCompatibly /*step*/, SourcedText& text) { compose_compatibly(text); }
+
 void apply(Steps::StripAccents /*step*/, SourcedText& text) { drop_marks(text); }
 
 void apply(Steps::Lowercase /*step*/, SourcedText& text) { lower_case(text); }

@@ -45,6 +45,10 @@ class NormalizerSteps {
 
   struct DecomposeCompatibly {};  // NFKD
 
+  struct Compose {};  // NFC
+
+  struct ComposeCompatibly {};  // NFKC
+
   struct StripAccents {};
 
   struct Lowercase {};
@@ -58,6 +62,8 @@ class NormalizerSteps {
                             Prepend,
                             Decompose,
                             DecomposeCompatibly,
+                            Compose,
+                            ComposeCompatibly,
                             StripAccents,
                             Lowercase,
                             Nmt>;

@@ -5,6 +5,7 @@
 #include "pipeline/text/unicode_ranges.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -90,8 +91,7 @@ bool is_ascii(const SourcedText& text) {
 }
 
 template <typename Decompose>
-void decompose_each(Decompose decomposed, SourcedText& text) {
-  if (is_ascii(text)) return;
+std::vector<Change> decomposed_changes(Decompose decomposed, const SourcedText& text) {
   std::vector<Part> parts;
   for (const Sourced& c : text) {
     bool first = true;
@@ -101,13 +101,48 @@ void decompose_each(Decompose decomposed, SourcedText& text) {
     });
   }
   sort_marks(parts);
-  SourcedText out;
-  std::size_t next = 0;
-  for (const Part& part : parts) {
-    if (part.first) ++next;
-    out.push_back({part.code_point, text[std::max<std::size_t>(next, 1) - 1].origin});
+  std::vector<Change> changes;
+  changes.reserve(parts.size());
+  for (const Part& part : parts) changes.push_back({part.code_point, part.first ? 0 : 1});
+  return changes;
+}
+
+void decompose_by_canon(char32_t c, const std::function<void(char32_t)>& sink) {
+  decompose(c, sink);
+}
+
+void decompose_by_compatibility(char32_t c, const std::function<void(char32_t)>& sink) {
+  const std::u32string parts = unicode::compatibility_decomposition(c);
+  if (parts.empty()) return decompose(c, sink);
+  for (const char32_t part : parts) sink(part);
+}
+
+/// Puts together what can be, mark by mark (The Unicode Standard, 3.11). A code point that takes a
+/// mark in stands for what both stood for.
+std::vector<Change> recomposed(const std::vector<Change>& changes) {
+  std::vector<Change> out;
+  std::optional<std::size_t> starter;  // in `out`
+  std::uint8_t last_class = 0;         // of the marks after the starter that stayed
+  bool adjacent = false;               // nothing stayed after the starter
+  for (const Change& change : changes) {
+    const std::uint8_t mark = combining_class(change.code_point);
+    if (starter && (adjacent || last_class < mark)) {
+      if (const auto joined = unicode::compose(out[*starter].code_point, change.code_point)) {
+        out[*starter] = {*joined, out[*starter].steps + change.steps - 1};
+        continue;
+      }
+    }
+    if (mark == 0) {
+      starter = out.size();
+      adjacent = true;
+      last_class = 0;
+    } else {
+      adjacent = false;
+      last_class = mark;
+    }
+    out.push_back(change);
   }
-  text = std::move(out);
+  return out;
 }
 
 }  // namespace
@@ -166,16 +201,21 @@ void put_spaces_around_chinese(SourcedText& text) {
 }
 
 void decompose_canonically(SourcedText& text) {
-  decompose_each([](char32_t c, auto sink) { decompose(c, sink); }, text);
+  if (!is_ascii(text)) text = changed(text, decomposed_changes(decompose_by_canon, text));
 }
 
 void decompose_compatibly(SourcedText& text) {
-  const auto decomposed = [](char32_t c, auto sink) {
-    const std::u32string parts = unicode::compatibility_decomposition(c);
-    if (parts.empty()) return decompose(c, sink);
-    for (const char32_t part : parts) sink(part);
-  };
-  decompose_each(decomposed, text);
+  if (!is_ascii(text)) text = changed(text, decomposed_changes(decompose_by_compatibility, text));
+}
+
+void compose_canonically(SourcedText& text) {
+  if (!is_ascii(text))
+    text = changed(text, recomposed(decomposed_changes(decompose_by_canon, text)));
+}
+
+void compose_compatibly(SourcedText& text) {
+  if (is_ascii(text)) return;
+  text = changed(text, recomposed(decomposed_changes(decompose_by_compatibility, text)));
 }
 
 void drop_nonspacing_marks(SourcedText& text) {

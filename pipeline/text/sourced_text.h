@@ -39,6 +39,8 @@ void clean(SourcedText& text);
 void put_spaces_around_chinese(SourcedText& text);
 void decompose_canonically(SourcedText& text);  // NFD
 void decompose_compatibly(SourcedText& text);   // NFKD
+void compose_canonically(SourcedText& text);    // NFC
+void compose_compatibly(SourcedText& text);     // NFKC
 void drop_nonspacing_marks(SourcedText& text);
 void drop_marks(SourcedText& text);  // of all kinds
 void lower_case(SourcedText& text);  // code point by code point: no final sigma

@@ -125,7 +125,8 @@ class Tokenizer::Parts::Run {
   }
 
   void normalized_piece(std::string_view piece, std::uint32_t first) {
-    parts_.normalize(piece, first, track_ ? Origins::track : Origins::skip, memory_.normalized);
+    const bool wanted = track_ || parts_.sentence_piece;  // Metaspace asks for the very start
+    parts_.normalize(piece, first, wanted ? Origins::track : Origins::skip, memory_.normalized);
     const std::size_t size = memory_.normalized.size;
     if (added_.normalized.empty()) return words(0, size);
     memory_.stretches.clear();

@@ -365,14 +365,14 @@ Result<TokenizerSpec> read_tokenizer_json(std::string_view text) {
     in.unsupported(version.pointer, found, "1.0");
   }
   read_model(in, in.child(root, "model"), spec);
-  if (spec.unigram) {
+  if (spec.unigram || spec.byte_level)
     spec.normalizer_steps = read_normalizer_steps(in, in.child(root, "normalizer"));
+  if (spec.unigram) {
     spec.metaspace = read_metaspace_splitter(in, in.child(root, "pre_tokenizer"));
-  } else {
+  } else if (!spec.byte_level) {
     spec.normalizer = read_normalizer(in, in.child(root, "normalizer"));
   }
   if (spec.byte_level) {
-    if (spec.normalizer) in.unsupported("/normalizer/type", "BertNormalizer", "null before BPE");
     read_byte_level_splitter(in, in.child(root, "pre_tokenizer"), spec);
   } else if (!spec.unigram) {
     spec.steps = read_pre_tokenizer(in, in.child(root, "pre_tokenizer"));

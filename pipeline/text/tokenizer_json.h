@@ -65,7 +65,7 @@ struct TokenizerSpec {
   std::vector<PreTokenizer::Step> steps;
   std::optional<ByteLevelSpec> byte_level;              // instead of WordPiece
   std::optional<UnigramSpec> unigram;                   // instead of WordPiece
-  std::vector<NormalizerSteps::Step> normalizer_steps;  // before Unigram
+  std::vector<NormalizerSteps::Step> normalizer_steps;  // before Unigram and BPE
   MetaspaceSpec metaspace;                              // before Unigram
   bool may_trim_offsets = false;                        // the post-processor knows of it
   std::optional<bool> trims_offsets;  // and does: whether a prefix space was added

@@ -208,7 +208,7 @@ Result<std::optional<std::array<std::int32_t, 256>>> fallback_bytes(const Unigra
   return std::optional(found);
 }
 
-/// Takes the normalizers out of `spec`.
+/// Takes the scores out of `spec`.
 Result<std::optional<SentencePiece>> build_sentence_piece(TokenizerSpec& spec, const Ids& ids) {
   if (!spec.unigram) return std::optional<SentencePiece>();
   auto trie = build_trie(spec);
@@ -216,7 +216,6 @@ Result<std::optional<SentencePiece>> build_sentence_piece(TokenizerSpec& spec, c
   auto bytes = fallback_bytes(*spec.unigram, ids);
   if (!bytes) return std::move(bytes).error();
   return std::optional<SentencePiece>(SentencePiece{
-      .normalizer = NormalizerSteps(std::move(spec.normalizer_steps)),
       .metaspace = spec.metaspace,
       .white_space = PreTokenizer({PreTokenizer::Step::whitespace_split}),
       .model = Unigram(*std::move(trie),
@@ -264,10 +263,12 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
   AddedVocabulary added(model_id, model_size);
   add_tokens(spec, config, added);
   Normalizer normalizer(normalizer_options(spec, config));
+  std::optional<NormalizerSteps> steps;
+  if (!spec.normalizer_steps.empty()) steps.emplace(std::move(spec.normalizer_steps));
   auto sentence_piece = build_sentence_piece(spec, ids);
   if (!sentence_piece) return std::move(sentence_piece).error();
   const auto normalize = [&](std::string_view text, Normalized& out) {
-    if (*sentence_piece) return (*sentence_piece)->normalizer.normalize(text, 0, out);
+    if (steps) return steps->normalize(text, 0, out);
     normalizer.normalize(text, 0, Origins::skip, out);
   };
   std::array<AddedTokenFinder, 4> finders;
@@ -291,6 +292,7 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
   if (!config.pads_left) config.pads_left = spec.pads_left;
   return std::unique_ptr<const Parts>(
       new Parts{.normalizer = std::move(normalizer),
+                .steps = std::move(steps),
                 .all_added = {std::move(finders[0]), std::move(finders[1])},
                 .plain_added = {std::move(finders[2]), std::move(finders[3])},
                 .pre_tokenizer = PreTokenizer(spec.steps),

@@ -28,9 +28,8 @@
 
 namespace millrace::pipeline {
 
-/// What takes the place of normalizer, pre-tokenizer and model in SentencePiece's families.
+/// What takes the place of pre-tokenizer and model in SentencePiece's families.
 struct SentencePiece {
-  NormalizerSteps normalizer;
   MetaspaceSpec metaspace;
   PreTokenizer white_space;  // splits by it, where the file says so
   Unigram model;
@@ -52,7 +51,8 @@ struct Tokenizer::Parts {
     Bpe model;
   };
 
-  Normalizer normalizer;
+  Normalizer normalizer;                 // BertNormalizer, or nothing
+  std::optional<NormalizerSteps> steps;  // instead of it
   Finders all_added;
   Finders plain_added;  // all but the special ones, for texts that must not hold any
   PreTokenizer pre_tokenizer;
@@ -80,7 +80,7 @@ struct Tokenizer::Parts {
                  std::uint32_t first,
                  Origins origins,
                  Normalized& out) const {
-    if (sentence_piece) return sentence_piece->normalizer.normalize(piece, first, out);
+    if (steps) return steps->normalize(piece, first, out);
     normalizer.normalize(piece, first, origins, out);
   }
 

@@ -12,6 +12,12 @@ namespace {
 // The reference decomposes what Unicode 11 knows, and nothing that came later.
 constexpr uint8_t kLastVersion = 11;
 
+bool is_newer(char32_t c) {
+  UVersionInfo age{};
+  u_charAge(static_cast<UChar32>(c), age);
+  return age[0] > kLastVersion;
+}
+
 UGraphemeClusterBreak break_of(char32_t c) {
   return static_cast<UGraphemeClusterBreak>(
       u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_GRAPHEME_CLUSTER_BREAK));
@@ -66,10 +72,18 @@ std::size_t grapheme_length(std::span<const Sourced> text) {
   return text.size();
 }
 
+std::optional<char32_t> compose(char32_t first, char32_t second) {
+  UErrorCode status = U_ZERO_ERROR;
+  const UNormalizer2* form = unorm2_getNFCInstance(&status);
+  if (U_FAILURE(status) != 0) return std::nullopt;
+  const UChar32 joined =
+      unorm2_composePair(form, static_cast<UChar32>(first), static_cast<UChar32>(second));
+  if (joined < 0 || is_newer(static_cast<char32_t>(joined))) return std::nullopt;
+  return static_cast<char32_t>(joined);
+}
+
 std::u32string compatibility_decomposition(char32_t c) {
-  UVersionInfo age{};
-  u_charAge(static_cast<UChar32>(c), age);
-  if (age[0] > kLastVersion) return {};
+  if (is_newer(c)) return {};
   UErrorCode status = U_ZERO_ERROR;
   const UNormalizer2* form = unorm2_getNFKDInstance(&status);
   std::array<UChar, 64> units{};  // the longest, U+FDFA, has 18

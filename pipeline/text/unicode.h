@@ -3,6 +3,7 @@
 #include "pipeline/text/sourced_text.h"
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,5 +17,8 @@ std::size_t grapheme_length(std::span<const Sourced> text);
 /// The full compatibility decomposition (NFKD) of a code point as the reference tokenizers know it;
 /// empty where it is the code point itself. Thread-safe.
 std::u32string compatibility_decomposition(char32_t c);
+
+/// What two code points are together (NFC), as the reference tokenizers know it. Thread-safe.
+std::optional<char32_t> compose(char32_t first, char32_t second);
 
 }  // namespace millrace::pipeline::unicode

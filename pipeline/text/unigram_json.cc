@@ -101,6 +101,10 @@ void read_step(JsonReader& in, const Place& place, std::vector<Steps::Step>& ste
     steps.emplace_back(Steps::Decompose{});
   } else if (type == "NFKD") {
     steps.emplace_back(Steps::DecomposeCompatibly{});
+  } else if (type == "NFC") {
+    steps.emplace_back(Steps::Compose{});
+  } else if (type == "NFKC") {
+    steps.emplace_back(Steps::ComposeCompatibly{});
   } else if (type == "StripAccents") {
     steps.emplace_back(Steps::StripAccents{});
   } else if (type == "Lowercase") {
@@ -110,8 +114,8 @@ void read_step(JsonReader& in, const Place& place, std::vector<Steps::Step>& ste
   } else {
     in.unsupported(place.pointer + "/type",
                    type,
-                   "Precompiled, Replace, Strip, Prepend, NFD, NFKD, StripAccents, Lowercase, Nmt, "
-                   "Sequence of these, null before Unigram");
+                   "Precompiled, Replace, Strip, Prepend, NFC, NFD, NFKC, NFKD, StripAccents, "
+                   "Lowercase, Nmt, Sequence of these, null before Unigram and BPE");
   }
 }
 

@@ -91,10 +91,12 @@ def main():
             ("deberta", n.Sequence([n.Strip(), n.Precompiled(MAP), n.Replace(Regex(" {2,}"), " ")]), p.Metaspace(prepend_scheme="always"), bert,
              "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", True),
             ("t5", n.Precompiled(MAP), p.Metaspace(prepend_scheme="first"), roberta, "$A </s>", "$A </s> $B </s>"),
+            ("nfkc", n.Sequence([n.NFKC(), n.Lowercase()]), p.Metaspace(), roberta, "<s> $A </s>", "<s> $A </s> </s> $B </s>"),
+            ("nfc", n.NFC(), p.Metaspace(), roberta, "<s> $A </s>", "<s> $A </s> </s> $B </s>", True),
             ("whole", n.Sequence([n.Nmt(), n.NFD(), n.Prepend("_"), n.Lowercase()]), p.Metaspace(prepend_scheme="never", split=False), roberta, "", "")):
         text = trained(*how)
         backend = Tokenizer.from_str(text)
-        cases = [shared["case"](backend, r) for k, r in enumerate(shared["requests"](name != "whole")) if ALL or k % 3 == 0 or (r[1] is None and r[0] >= len(shared["FIXED"]) and name != "whole")]
+        cases = [shared["case"](backend, r) for k, r in enumerate(shared["requests"](name != "whole")) if ALL or k % (3 if name[:2] != "nf" else 9) == 0 or (r[1] is None and r[0] >= len(shared["FIXED"]) and name != "whole")]
         if not ALL:
             cases = [c for c in cases if len(json.dumps(c)) < 1200]
         made.append({"name": name, "json": text, "config": json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}), "cases": cases})

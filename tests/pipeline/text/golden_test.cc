@@ -178,7 +178,8 @@ TEST(ByteLevelGolden, every_member_of_the_family_gives_what_the_reference_gives)
 }
 
 TEST(UnigramGolden, every_member_of_the_family_gives_what_the_reference_gives) {
-  for (const std::string name : {"xlm_roberta", "camembert", "albert", "deberta", "t5", "whole"}) {
+  for (const std::string name :
+       {"xlm_roberta", "camembert", "albert", "deberta", "t5", "nfkc", "nfc", "whole"}) {
     SCOPED_TRACE(name);
     expect_inline(unigram(), name);
   }
