@@ -3,6 +3,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -56,6 +57,35 @@ std::int64_t ModelConfig::size_or(const char* key, std::int64_t absent) {
     return 0;
   }
   return value->get<std::int64_t>();
+}
+
+std::int64_t ModelConfig::signed_or(const char* key, std::int64_t absent) {
+  const Json* value = find(key);
+  const bool negative = value != nullptr && value->is_number_integer() && value->get<double>() < 0;
+  return negative ? -1 : size_or(key, absent);
+}
+
+std::vector<std::string> ModelConfig::words(const char* key) {
+  std::vector<std::string> words;
+  const Json* value = find(key);
+  if (value == nullptr) return words;
+  if (value->is_string()) {
+    std::istringstream text(value->get<std::string>());
+    for (std::string word; std::getline(text, word, '|');) {
+      std::erase(word, ' ');
+      if (!word.empty()) words.push_back(word);
+    }
+    return words;
+  }
+  for (const Json& word : *value) {
+    if (value->is_array() && word.is_string()) {
+      words.push_back(word.get<std::string>());
+      continue;
+    }
+    complain(fmt::format("config.json: expected texts at {}", key));
+    break;
+  }
+  return words;
 }
 
 double ModelConfig::number_or(const char* key, double absent) const {

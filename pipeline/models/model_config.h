@@ -21,6 +21,12 @@ class ModelConfig {
   /// Reads a size that may be absent or 0.
   std::int64_t size_or(const char* key, std::int64_t absent);
 
+  /// Reads a number that may be absent or negative, where that means none.
+  std::int64_t signed_or(const char* key, std::int64_t absent);
+
+  /// Reads a list of texts, or one text with them between bars ("a|b"); absent: none.
+  std::vector<std::string> words(const char* key);
+
   double number_or(const char* key, double absent) const;
   std::string text_or(const char* key, std::string absent) const;
   bool flag_or(const char* key, bool absent) const;

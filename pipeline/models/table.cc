@@ -2,6 +2,7 @@
 
 #include "pipeline/models/albert.h"
 #include "pipeline/models/bert.h"
+#include "pipeline/models/deberta_v2.h"
 #include "pipeline/models/distilbert.h"
 #include "pipeline/models/electra.h"
 #include "pipeline/models/mpnet.h"
@@ -13,8 +14,15 @@
 namespace millrace::pipeline {
 
 std::span<const Architecture> architectures() {
-  static const std::array kAll = {
-      bert(), distilbert(), roberta(), xlm_roberta(), camembert(), electra(), albert(), mpnet()};
+  static const std::array kAll = {bert(),
+                                  distilbert(),
+                                  roberta(),
+                                  xlm_roberta(),
+                                  camembert(),
+                                  electra(),
+                                  albert(),
+                                  mpnet(),
+                                  deberta_v2()};
   return kAll;
 }
 

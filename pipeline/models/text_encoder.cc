@@ -64,6 +64,13 @@ class TextEncoder final : public Model {
     return head.run(select_rows(states, asked));
   }
 
+  /// Returns what the layers are told about the distances of tokens; undefined: nothing.
+  at::Tensor relations_of(std::int64_t longest) const {
+    if (parts_.bias) return parts_.bias->run(longest);
+    if (parts_.places) return parts_.places->run(longest, parts_.embedding.words.device());
+    return {};
+  }
+
   Hidden run_layers(const Batch& batch) const {
     const std::span<const std::int32_t> row_begin = batch.row_begin;
     const bool types = facts().type_vocab_size > 0;
@@ -72,7 +79,7 @@ class TextEncoder final : public Model {
         types ? std::span<const std::int32_t>(batch.type_ids) : std::span<const std::int32_t>(),
         row_begin);
     if (parts_.projection) x = parts_.projection->run(x);
-    const at::Tensor bias = parts_.bias ? parts_.bias->run(longest_row(row_begin)) : at::Tensor();
+    const at::Tensor bias = relations_of(longest_row(row_begin));
     for (std::size_t i = 0; i + 1 < parts_.order.size(); ++i)
       x = parts_.layers[parts_.order[i]].run(x, row_begin, bias);
     const EncoderLayer& last = parts_.layers[parts_.order.back()];

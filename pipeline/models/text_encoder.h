@@ -2,6 +2,7 @@
 
 #include "pipeline/contract/model.h"
 #include "pipeline/models/head.h"
+#include "pipeline/nn/disentangled_attention.h"
 #include "pipeline/nn/embedding.h"
 #include "pipeline/nn/encoder_layer.h"
 #include "pipeline/nn/relative_bias.h"
@@ -18,6 +19,7 @@ struct TextEncoderParts {
   Embedding embedding;
   std::unique_ptr<const Linear> projection;  // from the embedding's width to the layers'; or null
   std::optional<RelativeBias> bias;          // of the attention of every layer
+  std::optional<RelativePlaces> places;      // instead, where attention is disentangled
   std::vector<EncoderLayer> layers;
   std::vector<std::size_t> order;  // which layer is run, one after the other
   std::optional<Head> head;        // present unless facts.head is none

@@ -68,13 +68,22 @@ class Taker {
     Embedding embedding;
     embedding.words =
         weights_.base("embeddings.word_embeddings.weight", {shape_.vocabulary, width});
-    embedding.positions =
-        weights_.base("embeddings.position_embeddings.weight", {shape_.positions, width});
+    if (shape_.position_table) {
+      embedding.positions =
+          weights_.base("embeddings.position_embeddings.weight", {shape_.positions, width});
+    }
     if (shape_.types > 0) {
       embedding.types =
           weights_.base("embeddings.token_type_embeddings.weight", {shape_.types, width});
     }
-    embedding.norm = base_norm("embeddings.LayerNorm", width);
+    if (!names_.narrow_project.empty()) {
+      const std::string name = std::string(names_.narrow_project) + ".weight";
+      const at::Tensor weight = weights_.base(name, {shape_.width, width});
+      if (weight.defined())
+        embedding.projection = make_linear(weight, at::zeros({shape_.width}, weight.options()));
+    }
+    embedding.norm =
+        base_norm("embeddings.LayerNorm", names_.narrow_project.empty() ? width : shape_.width);
     if (shape_.pad) embedding.pad = static_cast<std::int32_t>(*shape_.pad);
     return embedding;
   }
@@ -82,6 +91,36 @@ class Taker {
   RelativeBias relative_bias() {
     const std::string name = std::string(names_.relative_bias) + ".weight";
     return {.table = weights_.base(name, {shape_.buckets, shape_.heads})};
+  }
+
+  /// Takes the table of relative positions, normalised if it is to be: [2 · span, width].
+  at::Tensor relative_positions(const DisentangledShape& relative) {
+    const at::Tensor table =
+        weights_.base("encoder.rel_embeddings.weight", {2 * relative.places.span(), shape_.width});
+    if (!relative.norm) return table;
+    const LayerNorm norm = base_norm("encoder.LayerNorm", shape_.width);
+    return weights_.errors().empty() ? norm.run(table) : table;
+  }
+
+  /// Projects the table with what a layer projects it with; it is the same for every batch.
+  Disentangled disentangled(const DisentangledShape& relative,
+                            const at::Tensor& table,
+                            const std::string& start,
+                            const EncoderLayerWeights& layer) {
+    Disentangled made;
+    made.terms += relative.to_position ? 1 : 0;
+    made.terms += relative.from_position ? 1 : 0;
+    if (!relative.on) return made;
+    const auto projected = [&](const char* name, const Pair& content) {
+      const Pair pair =
+          relative.shared ? content
+                          : base_pair(start + "attention.self." + name, shape_.width, shape_.width);
+      return weights_.errors().empty() ? at::linear(table, pair.first, pair.second) : at::Tensor();
+    };
+    if (relative.to_position) made.keys = projected("pos_key_proj", {layer.key, layer.key_bias});
+    if (relative.from_position)
+      made.queries = projected("pos_query_proj", {layer.query, layer.query_bias});
+    return made;
   }
 
   Pair projection() {
@@ -290,8 +329,17 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
   const Pair projection = loading.names.project.empty() ? Pair() : taker.projection();
   if (!loading.names.relative_bias.empty()) parts.bias = taker.relative_bias();
   std::vector<EncoderLayerWeights> layers;
-  for (const std::string& start : layer_starts(loading.names, shape))
+  at::Tensor relative;
+  if (shape.disentangled && shape.disentangled->on) {
+    relative = taker.relative_positions(*shape.disentangled);
+    parts.places = shape.disentangled->places;
+  }
+  for (const std::string& start : layer_starts(loading.names, shape)) {
     layers.push_back(taker.layer(start));
+    if (!shape.disentangled) continue;
+    layers.back().relative =
+        taker.disentangled(*shape.disentangled, relative, start, layers.back());
+  }
   const at::Tensor words = loading.tied ? parts.embedding.words : at::Tensor();
   const HeadWeights head =
       has_head ? taker.head(loading.head, loading.outputs(), words) : HeadWeights();

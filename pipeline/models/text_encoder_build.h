@@ -3,6 +3,7 @@
 #include "pipeline/models/head_names.h"
 #include "pipeline/models/model_config.h"
 #include "pipeline/models/table.h"
+#include "pipeline/nn/disentangled_attention.h"
 
 #include <cstdint>
 #include <optional>
@@ -25,9 +26,21 @@ struct EncoderNames {
   std::string_view down;
   std::string_view output_norm;
   std::string_view project = {};  // from the embedding to the layers; empty: their widths are equal
+  // The same between the sum of the embedding and its norm, without a bias.
+  std::string_view narrow_project = {};
   std::string_view relative_bias = {};  // of the attention, under the prefix; empty: none
   // Layers in groups: "encoder.albert_layer_groups.0.albert_layers.1.", this part in the middle.
   std::string_view inner_layer = {};
+};
+
+/// How scores know the distance of query and key by attention of its own (DeBERTa).
+struct DisentangledShape {
+  bool on = false;             // there is a table of relative positions
+  bool to_position = false;    // queries look at it
+  bool from_position = false;  // keys look at it
+  bool shared = false;         // through the query and key of the content
+  bool norm = false;           // of the table
+  RelativePlaces places;
 };
 
 /// The numbers of config.json under one set of names.
@@ -46,6 +59,9 @@ struct EncoderShape {
   std::int64_t groups = 0;          // of layers that share their weights; 0: none do
   std::int64_t inner = 1;           // layers of a group
   std::int64_t buckets = 0;         // of the relative bias
+
+  bool position_table = true;  // positions are added to the words
+  std::optional<DisentangledShape> disentangled;
 
   std::int64_t embedding_width() const { return embedding == 0 ? width : embedding; }
 

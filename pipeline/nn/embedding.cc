@@ -36,7 +36,9 @@ at::Tensor Embedding::run(std::span<const std::int32_t> ids,
       x.add_(at::embedding(types, index_tensor(type_ids, device)));
     }
   }
-  x.add_(at::embedding(positions, index_tensor(positions_of(ids, row_begin), device)));
+  if (positions.defined())
+    x.add_(at::embedding(positions, index_tensor(positions_of(ids, row_begin), device)));
+  if (projection) x = projection->run(x);
   return norm.run(x);
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "pipeline/nn/layer_norm.h"
+#include "pipeline/nn/linear.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -15,8 +17,10 @@ namespace millrace::pipeline {
 /// and normalised.
 struct Embedding {
   at::Tensor words;      // [vocabulary, width]
-  at::Tensor positions;  // [positions, width]
+  at::Tensor positions;  // [positions, width]; undefined: the layers know them otherwise
   at::Tensor types;      // [types, width]; undefined: the model knows no types
+  // To the width of the layers, before the norm; null: none.
+  std::shared_ptr<const Linear> projection;
   LayerNorm norm;
   // With it a position counts the tokens so far that are not this id, and starts behind it; the id
   // itself has the position of its own number.

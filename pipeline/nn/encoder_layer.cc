@@ -18,6 +18,7 @@ EncoderLayer::EncoderLayer(const EncoderLayerWeights& weights,
       down_(make_linear(weights.down, weights.down_bias)),
       attention_norm_(weights.attention_norm),
       output_norm_(weights.output_norm),
+      relative_(weights.relative),
       heads_(heads) {}
 
 at::Tensor EncoderLayer::rest(const at::Tensor& x, const at::Tensor& attended) const {
@@ -25,27 +26,31 @@ at::Tensor EncoderLayer::rest(const at::Tensor& x, const at::Tensor& attended) c
   return output_norm_.run(down_->run(up_->run(a)).add_(a));
 }
 
+at::Tensor EncoderLayer::attended(const at::Tensor& q,
+                                  const at::Tensor& kv,
+                                  std::span<const std::int32_t> row_begin,
+                                  const at::Tensor& bias,
+                                  bool one) const {
+  const std::int64_t width = q.size(1);
+  const at::Tensor k = kv.narrow(1, 0, width);
+  const at::Tensor v = kv.narrow(1, width, width);
+  if (relative_) return attend_disentangled(q, k, v, row_begin, heads_, *relative_, bias, one);
+  return one ? attend_one(q, k, v, row_begin, heads_, bias)
+             : attend(q, k, v, row_begin, heads_, bias);
+}
+
 at::Tensor EncoderLayer::run(const at::Tensor& x,
                              std::span<const std::int32_t> row_begin,
                              const at::Tensor& bias) const {
-  const std::int64_t width = x.size(1);
-  const at::Tensor q = query_->run(x);
-  const at::Tensor kv = key_value_->run(x);
-  return rest(
-      x, attend(q, kv.narrow(1, 0, width), kv.narrow(1, width, width), row_begin, heads_, bias));
+  return rest(x, attended(query_->run(x), key_value_->run(x), row_begin, bias, false));
 }
 
 at::Tensor EncoderLayer::run_first(const at::Tensor& x,
                                    std::span<const std::int32_t> row_begin,
                                    const at::Tensor& bias) const {
-  const std::int64_t width = x.size(1);
   const at::Tensor first =
       x.index_select(0, index_tensor(row_begin.first(row_begin.size() - 1), x.device()));
-  const at::Tensor q = query_->run(first);
-  const at::Tensor kv = key_value_->run(x);
-  return rest(
-      first,
-      attend_one(q, kv.narrow(1, 0, width), kv.narrow(1, width, width), row_begin, heads_, bias));
+  return rest(first, attended(query_->run(first), key_value_->run(x), row_begin, bias, true));
 }
 
 }  // namespace millrace::pipeline

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "pipeline/nn/disentangled_attention.h"
 #include "pipeline/nn/layer_norm.h"
 #include "pipeline/nn/linear.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <ATen/core/TensorBody.h>
@@ -21,6 +23,7 @@ struct EncoderLayerWeights {
   at::Tensor down, down_bias;  // [width, intermediate]
   LayerNorm attention_norm;
   LayerNorm output_norm;
+  std::optional<Disentangled> relative;  // projected; absent: attention as in BERT
 };
 
 /// One layer of a post-norm encoder (BERT and its descendants) over packed rows. Immutable,
@@ -31,8 +34,8 @@ class EncoderLayer {
  public:
   EncoderLayer(const EncoderLayerWeights& weights, std::int64_t heads, Activation function);
 
-  /// x: [tokens, width], rows laid end to end at row_begin; bias: as in attend(). Returns [tokens,
-  /// width].
+  /// x: [tokens, width], rows laid end to end at row_begin; bias: as in attend(), or the places of
+  /// attend_disentangled() in a layer with relative positions. Returns [tokens, width].
   at::Tensor run(const at::Tensor& x,
                  std::span<const std::int32_t> row_begin,
                  const at::Tensor& bias = {}) const;
@@ -44,6 +47,11 @@ class EncoderLayer {
                        const at::Tensor& bias = {}) const;
 
  private:
+  at::Tensor attended(const at::Tensor& q,
+                      const at::Tensor& kv,
+                      std::span<const std::int32_t> row_begin,
+                      const at::Tensor& bias,
+                      bool one) const;
   at::Tensor rest(const at::Tensor& x, const at::Tensor& attended) const;
 
   std::unique_ptr<const Linear> query_;
@@ -53,6 +61,7 @@ class EncoderLayer {
   std::unique_ptr<const Linear> down_;
   LayerNorm attention_norm_;
   LayerNorm output_norm_;
+  std::optional<Disentangled> relative_;
   std::int64_t heads_;
 };
 

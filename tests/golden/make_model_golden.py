@@ -53,6 +53,11 @@ ARCHITECTURES = {
     "albert": ("Albert", dict(BERT, num_hidden_layers=4, num_hidden_groups=2, inner_group_num=2, embedding_size=16)),
     "albert_uneven": ("Albert", dict(BERT, hidden_size=16, num_hidden_layers=3, num_hidden_groups=2, embedding_size=16)),
     "mpnet": ("MPNet", dict(OFFSET, layer_norm_eps=1e-5)),
+    "deberta_v2": ("DebertaV2", dict(BERT, relative_attention=True, position_buckets=8, norm_rel_ebd="layer_norm",
+                                     share_att_key=True, pos_att_type=["p2c", "c2p"], position_biased_input=False)),
+    "deberta_v2_apart": ("DebertaV2", dict(BERT, relative_attention=True, max_relative_positions=12, type_vocab_size=2,
+                                           pos_att_type="c2p|p2c", embedding_size=16, pooler_hidden_act="tanh",
+                                           hidden_act="gelu_new")),
 }
 
 
@@ -115,7 +120,7 @@ def cases_of(name, start, config):
     for head in HEADS:
         model = load(os.path.join(HERE, name), start, head)
         for ids, types in rows:
-            if head in ("none", "masked_lm") and ids is LONG and name != "model_mpnet":
+            if head in ("none", "masked_lm") and ids is LONG and name not in ("model_mpnet", "model_deberta_v2"):
                 continue
             case = {"model": name, "head": head, "ids": ids}
             if types:

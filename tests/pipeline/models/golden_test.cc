@@ -189,6 +189,11 @@ TEST(Model, refuses_numbers_that_do_not_fit_together) {
        {{"relative_attention_num_buckets", 16}},
        "relative_attention_num_buckets 16, expected at least 32"},
       {"model_albert", {{"num_hidden_groups", 0}}, "groups without layers"},
+      {"model_deberta_v2", {{"conv_kernel_size", 3}}, "conv_kernel_size"},
+      {"model_deberta_v2", {{"pos_att_type", "p2p"}}, "pos_att_type p2p"},
+      {"model_deberta_v2", {{"norm_rel_ebd", "batch_norm"}}, "norm_rel_ebd batch_norm"},
+      {"model_deberta_v2", {{"position_buckets", 2}}, "position_buckets 2 do not fit"},
+      {"model_deberta_v2", {{"pooler_hidden_act", "telu"}}, "activation telu"},
   };
   for (const Case& one : cases) {
     Json config = read(golden() / one.model / "config.json");

@@ -211,7 +211,9 @@ INSTANTIATE_TEST_SUITE_P(Golden,
                                          "model_electra_square",
                                          "model_albert",
                                          "model_albert_uneven",
-                                         "model_mpnet"),
+                                         "model_mpnet",
+                                         "model_deberta_v2",
+                                         "model_deberta_v2_apart"),
                          [](const auto& model) { return std::string(model.param); });
 
 TEST(Checkpoint, runs_without_prefix_and_under_old_names) {
