@@ -5,6 +5,7 @@
 #include "pipeline/models/deberta_v2.h"
 #include "pipeline/models/distilbert.h"
 #include "pipeline/models/electra.h"
+#include "pipeline/models/modernbert.h"
 #include "pipeline/models/mpnet.h"
 #include "pipeline/models/roberta.h"
 
@@ -22,7 +23,8 @@ std::span<const Architecture> architectures() {
                                   electra(),
                                   albert(),
                                   mpnet(),
-                                  deberta_v2()};
+                                  deberta_v2(),
+                                  modernbert()};
   return kAll;
 }
 

@@ -250,22 +250,6 @@ EncoderLayer prepare(const EncoderLayerWeights& layer,
   return made;
 }
 
-void note_unread(const ModelRequest& request, const Weights& weights) {
-  const std::vector<std::string> unread = weights.unexpected();
-  if (unread.empty()) return;
-  log::info("weights not read",
-            {{"folder", request.folder.string()},
-             {"count", static_cast<std::uint64_t>(unread.size())},
-             {"first", unread.front()}});
-}
-
-Result<std::string> revision_of(const ModelRequest& request, const Checkpoint& checkpoint) {
-  auto digest = checkpoint.content_sha256();
-  if (!digest) return std::move(digest).error();
-  const std::string content = digest->substr(0, kRevisionDigits);
-  return request.revision.empty() ? content : fmt::format("{}@{}", request.revision, content);
-}
-
 struct Loading {
   const ModelRequest& request;
   const EncoderNames& names;
@@ -361,6 +345,22 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
 }
 
 }  // namespace
+
+void note_unread(const ModelRequest& request, const Weights& weights) {
+  const std::vector<std::string> unread = weights.unexpected();
+  if (unread.empty()) return;
+  log::info("weights not read",
+            {{"folder", request.folder.string()},
+             {"count", static_cast<std::uint64_t>(unread.size())},
+             {"first", unread.front()}});
+}
+
+Result<std::string> revision_of(const ModelRequest& request, const Checkpoint& checkpoint) {
+  auto digest = checkpoint.content_sha256();
+  if (!digest) return std::move(digest).error();
+  const std::string content = digest->substr(0, kRevisionDigits);
+  return request.revision.empty() ? content : fmt::format("{}@{}", request.revision, content);
+}
 
 BuiltModel build_text_encoder(const ModelRequest& request,
                               const EncoderNames& names,

@@ -4,6 +4,8 @@
 #include "pipeline/models/model_config.h"
 #include "pipeline/models/table.h"
 #include "pipeline/nn/disentangled_attention.h"
+#include "pipeline/tensor/checkpoint.h"
+#include "pipeline/tensor/weights.h"
 
 #include <cstdint>
 #include <optional>
@@ -68,6 +70,12 @@ struct EncoderShape {
   /// Tokens that the position table has rows for.
   std::int64_t longest() const { return pad ? positions - *pad - 1 : positions; }
 };
+
+/// Notes in the log that a file holds weights that nobody reads.
+void note_unread(const ModelRequest& request, const Weights& weights);
+
+/// Returns the declared revision and the digest of the weights, shortened. Errors: READ_FAILED.
+Result<std::string> revision_of(const ModelRequest& request, const Checkpoint& checkpoint);
 
 /// Loads an encoder: checks the configuration, takes every weight, prepares the layers.
 ///

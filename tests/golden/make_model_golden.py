@@ -60,6 +60,11 @@ ARCHITECTURES = {
                                            hidden_act="gelu_new")),
 }
 
+MODERN = dict(vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=24,
+              max_position_embeddings=POSITIONS, local_attention=6, pad_token_id=0, bos_token_id=2, eos_token_id=3,
+              cls_token_id=2, sep_token_id=3)
+MODERN_HEADS = ("none", "sequence_classification", "token_classification", "masked_lm")
+
 
 def class_of(start, head):
     return getattr(transformers, start + HEADS[head])
@@ -184,6 +189,35 @@ def hidden_cases(name):
              "values": [shortest(value) for value in values_of(model, "none", SHORT, None).tolist()]}]
 
 
+def make_modernbert():
+    """Answers have a file of their own: their scores have the name of those of labels."""
+    cases = []
+    variants = [("model_modernbert", dict(MODERN), MODERN_HEADS),
+                ("model_modernbert_biased", dict(MODERN, norm_bias=True, attention_bias=True, mlp_bias=True,
+                                                 classifier_bias=True, classifier_pooling="mean", num_hidden_layers=2,
+                                                 hidden_activation="silu", global_attn_every_n_layers=2), MODERN_HEADS),
+                ("model_modernbert_answers", dict(MODERN, num_hidden_layers=1), ("question_answering",))]
+    for index, (name, values, heads) in enumerate(variants):
+        weights = {}
+        for head in heads:
+            if head == "none":
+                continue
+            made = spread(class_of("ModernBert", head)(config_of("ModernBert", values, head)), SEED + 100 + index)
+            weights.update({key: weight.clone() for key, weight in made.state_dict().items() if key != "decoder.weight"})
+        save(os.path.join(HERE, name), config_of("ModernBert", values, heads[-1]), weights)
+        for head in heads:
+            model = load(os.path.join(HERE, name), "ModernBert", head)
+            for ids in (SHORT, ONE, LONG):
+                case = {"model": name, "head": head, "ids": ids}
+                values_found = values_of(model, head, ids, None)
+                if head == "masked_lm":
+                    case["positions"] = sorted({0, len(ids) // 2, len(ids) - 1}, reverse=True)
+                    values_found = values_found[case["positions"]]
+                case["values"] = [shortest(value) for value in values_found.tolist()]
+                cases.append(case)
+    return cases
+
+
 def buckets_of_distances():
     from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
@@ -202,7 +236,7 @@ def main():
             weights["lm_head.decoder.bias"] = weights.pop("lm_head.bias")
         save(os.path.join(HERE, "model_" + name), config, weights)
         cases += cases_of("model_" + name, start, config)
-    cases += make_old_names() + make_old_head() + make_shards()
+    cases += make_old_names() + make_old_head() + make_shards() + make_modernbert()
     origin = (f"tests/golden/make_model_golden.py with transformers {transformers.__version__}, "
               f"torch {torch.__version__.split('+')[0]}, float32 on CPU")
     with open(os.path.join(HERE, "relative_buckets.json"), "w", encoding="utf-8") as file:

@@ -216,6 +216,46 @@ INSTANTIATE_TEST_SUITE_P(Golden,
                                          "model_deberta_v2_apart"),
                          [](const auto& model) { return std::string(model.param); });
 
+const std::vector<std::pair<const char*, const char*>> kModern = {
+    {"model_modernbert", "none"},
+    {"model_modernbert", "sequence_classification"},
+    {"model_modernbert", "token_classification"},
+    {"model_modernbert", "masked_lm"},
+    {"model_modernbert_biased", "none"},
+    {"model_modernbert_biased", "sequence_classification"},
+    {"model_modernbert_biased", "token_classification"},
+    {"model_modernbert_biased", "masked_lm"},
+    {"model_modernbert_answers", "question_answering"},
+};
+
+TEST(ModernBert, computes_what_transformers_computes_with_every_head) {
+  for (const auto& [model, head] : kModern) {
+    const double most = worst(model, head);
+    EXPECT_LT(most, kFloat32) << model << " " << head;
+    RecordProperty(std::string("largest_") + model + "_" + head,
+                   std::to_string(most * 1e6) + "e-6");
+  }
+}
+
+TEST(ModernBert, gives_a_row_alone_what_it_gives_it_in_any_batch) {
+  for (const auto& [name, head] : kModern) {
+    const auto model = load(name, kHeads.at(head).kind);
+    ASSERT_NE(model, nullptr);
+    std::vector<Item> items = items_of(samples_of(name, head));
+    items.insert(items.begin() + 1, {.ids = {7, 8, 9}, .type_ids = {}, .wanted = Wanted::mean});
+
+    const auto together = run(*model, items);
+
+    ASSERT_TRUE(together) << together.error().text();
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const auto alone = run(*model, {items[i]});
+      ASSERT_TRUE(alone) << alone.error().text();
+      const std::vector<double> expected(alone->values.begin(), alone->values.end());
+      EXPECT_LT(distance(together->row(i).values, expected), kSameRow) << name << head << i;
+    }
+  }
+}
+
 TEST(Checkpoint, runs_without_prefix_and_under_old_names) {
   EXPECT_LT(worst("model_old_names", "none"), kFloat32);
 }
