@@ -194,6 +194,10 @@ TEST(Model, refuses_numbers_that_do_not_fit_together) {
       {"model_deberta_v2", {{"norm_rel_ebd", "batch_norm"}}, "norm_rel_ebd batch_norm"},
       {"model_deberta_v2", {{"position_buckets", 2}}, "position_buckets 2 do not fit"},
       {"model_deberta_v2", {{"pooler_hidden_act", "telu"}}, "activation telu"},
+      {"model_deberta_v2", {{"pooler_hidden_size", 16}}, "pooler_hidden_size 16"},
+      {"model_modernbert", {{"classifier_pooling", "max"}}, "classifier_pooling max"},
+      {"model_modernbert", {{"hidden_activation", "telu"}}, "activation telu"},
+      {"model_modernbert", {{"num_attention_heads", 5}}, "32 does not divide into 5 heads"},
   };
   for (const Case& one : cases) {
     Json config = read(golden() / one.model / "config.json");
