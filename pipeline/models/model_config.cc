@@ -30,6 +30,10 @@ const Json* ModelConfig::find(const char* key) const {
   return found == json_.end() || found->is_null() ? nullptr : &*found;
 }
 
+bool ModelConfig::has_null(const char* key) const {
+  return json_.is_object() && json_.contains(key) && find(key) == nullptr;
+}
+
 void ModelConfig::complain(std::string message) {
   errors_.push_back(error(Errc::invalid_input, "BAD_MODEL_CONFIG", std::move(message)));
 }

@@ -27,6 +27,11 @@ class ModelConfig {
   /// Reads a list of texts, or one text with them between bars ("a|b"); absent: none.
   std::vector<std::string> words(const char* key);
 
+  /// Whether the file names a key with a value other than null, or with null.
+  bool has(const char* key) const { return find(key) != nullptr; }
+
+  bool has_null(const char* key) const;
+
   double number_or(const char* key, double absent) const;
   std::string text_or(const char* key, std::string absent) const;
   bool flag_or(const char* key, bool absent) const;

@@ -235,8 +235,12 @@ Shape shape_of(ModelConfig& config) {
                  .mean = false,
                  .function = function_of(config, "hidden_activation"),
                  .head_function = function_of(config, "classifier_activation")};
-  // Absent is 10,000 in the reference.
-  shape.local_theta = config.number_or("local_rope_theta", 10000.0);
+  // In the reference absent is 10,000, and null that of the other layers.
+  shape.local_theta = config.has_null("local_rope_theta")
+                          ? shape.theta
+                          : config.number_or("local_rope_theta", 10000.0);
+  if (config.has("rope_scaling"))
+    config.refuse("config.json: rope_scaling with modernbert, only null is run");
   const std::string pooling = config.text_or("classifier_pooling", "cls");
   shape.mean = pooling == "mean";
   if (pooling != "cls" && pooling != "mean") {

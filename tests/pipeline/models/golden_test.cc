@@ -196,6 +196,7 @@ TEST(Model, refuses_numbers_that_do_not_fit_together) {
       {"model_deberta_v2", {{"pooler_hidden_act", "telu"}}, "activation telu"},
       {"model_deberta_v2", {{"pooler_hidden_size", 16}}, "pooler_hidden_size 16"},
       {"model_modernbert", {{"classifier_pooling", "max"}}, "classifier_pooling max"},
+      {"model_modernbert", {{"rope_scaling", {{"rope_type", "linear"}}}}, "rope_scaling"},
       {"model_modernbert", {{"hidden_activation", "telu"}}, "activation telu"},
       {"model_modernbert", {{"num_attention_heads", 5}}, "32 does not divide into 5 heads"},
   };
