@@ -3,6 +3,7 @@
 #include "config/base/utf8.h"
 #include "pipeline/text/unicode.h"
 
+#include <algorithm>
 #include <span>
 
 // A cluster of at most five bytes is looked up whole, and the shortest key that it begins with
@@ -11,6 +12,9 @@
 
 namespace millrace::pipeline {
 namespace {
+
+// Bytes; the longest of real maps has 33. Others would only serve to fill the memory.
+constexpr std::size_t kLongestText = 256;
 
 constexpr std::size_t kSmallCluster = 6;  // bytes, the first size that is not
 
@@ -51,6 +55,11 @@ std::optional<Charsmap> Charsmap::read(std::string_view bytes) {
   for (std::size_t at = 4; at < 4 + size; at += 4) map.units_.push_back(little_endian(bytes, at));
   map.texts_ = bytes.substr(4 + size);
   if (config::invalid_utf8_at(map.texts_)) return std::nullopt;
+  for (std::size_t at = 0; at < map.texts_.size();) {
+    const std::size_t end = std::min(map.texts_.find('\0', at), map.texts_.size());
+    if (end - at > kLongestText) return std::nullopt;
+    at = end + 1;
+  }
   return map;
 }
 

@@ -31,6 +31,17 @@ std::u32string code_points(std::string_view text) {
   return out;
 }
 
+/// What a normalizer puts into a text. A longer one would only serve to fill the memory.
+std::u32string content(JsonReader& in, const Place& place) {
+  constexpr std::size_t kMost = 64;
+  std::u32string read = code_points(in.text(place));
+  if (read.size() > kMost) {
+    in.unsupported(
+        place.pointer, fmt::format("{} characters", read.size()), fmt::format("at most {}", kMost));
+  }
+  return read;
+}
+
 /// Bytes of base64 with padding (RFC 4648); nothing when it is not that.
 std::optional<std::string> from_base64(std::string_view text) {
   constexpr std::string_view kAlphabet =
@@ -65,20 +76,20 @@ void read_charsmap(JsonReader& in, const Place& place, std::vector<Steps::Step>&
 
 void read_replace(JsonReader& in, const Place& place, std::vector<Steps::Step>& steps) {
   in.only(place, {"type", "pattern", "content"});
-  const std::u32string content = code_points(in.text(in.child(place, "content")));
+  const std::u32string with = content(in, in.child(place, "content"));
   const Place pattern = in.child(place, "pattern");
   if (!in.object(pattern)) return;
   if (const Place regex = in.child(pattern, "Regex")) {
     const std::string text = in.text(regex);
     if (text != " {2,}") return in.unsupported(regex.pointer, text, "\" {2,}\", String");
-    steps.emplace_back(Steps::ReplaceSpaces{content});
+    steps.emplace_back(Steps::ReplaceSpaces{with});
     return;
   }
   const Place text = in.child(pattern, "String");
   const std::u32string wanted = code_points(in.text(text));
   if (wanted.empty())
     return in.unsupported(text.pointer, "an empty text", "a text of at least a character");
-  steps.emplace_back(Steps::Replace{wanted, content});
+  steps.emplace_back(Steps::Replace{wanted, with});
 }
 
 void read_step(JsonReader& in, const Place& place, std::vector<Steps::Step>& steps) {
@@ -93,7 +104,7 @@ void read_step(JsonReader& in, const Place& place, std::vector<Steps::Step>& ste
   }
   if (type == "Prepend") {
     in.only(place, {"type", "prepend"});
-    steps.emplace_back(Steps::Prepend{code_points(in.text(in.child(place, "prepend")))});
+    steps.emplace_back(Steps::Prepend{content(in, in.child(place, "prepend"))});
     return;
   }
   in.only(place, {"type"});
