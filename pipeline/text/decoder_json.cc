@@ -100,7 +100,7 @@ std::vector<Decoder::Step> read_decoder(JsonReader& in, const Place& place) {
   const Place list = in.child(place, "decoders");
   if (!in.array(list)) return steps;
   for (std::size_t i = 0; i < list.json->size(); ++i) {
-    const Place inner{&(*list.json)[i], fmt::format("{}/{}", list.pointer, i)};
+    const Place inner = element(list, i);
     if (!in.object(inner)) return steps;
     if (auto step = read_step(in, inner)) steps.push_back(*std::move(step));
   }

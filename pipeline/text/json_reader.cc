@@ -25,6 +25,10 @@ std::string_view kind(const Place& place) { return place ? place.json->type_name
 
 }  // namespace
 
+Place element(const Place& array, std::size_t index) {
+  return {&(*array.json)[index], fmt::format("{}/{}", array.pointer, index)};
+}
+
 void JsonReader::bad(const std::string& pointer,
                      std::string_view expected,
                      std::string_view found) {

@@ -3,6 +3,7 @@
 #include "config/base/json.h"
 #include "config/base/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -18,6 +19,9 @@ struct Place {
 
   explicit operator bool() const { return json != nullptr; }
 };
+
+/// The value at a place of an array that has it.
+Place element(const Place& array, std::size_t index);
 
 /// Reads values of a model file and remembers the first thing that is wrong with it.
 ///

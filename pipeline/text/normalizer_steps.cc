@@ -1,8 +1,6 @@
 #include "pipeline/text/normalizer_steps.h"
 
 #include <algorithm>
-#include <iterator>
-#include <span>
 
 namespace millrace::pipeline {
 namespace {

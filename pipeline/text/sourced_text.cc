@@ -5,7 +5,6 @@
 #include "pipeline/text/unicode_ranges.h"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <span>
 #include <utility>
@@ -83,38 +82,42 @@ void sort_marks(std::vector<Part>& parts) {
   }
 }
 
-// The reference's idea of where a part came from: sorting moves the marks but not their origins,
-// which follow the places.
 bool is_ascii(const SourcedText& text) {
   return std::all_of(
       text.begin(), text.end(), [](const Sourced& c) { return c.code_point < 0x80; });
 }
 
-template <typename Decompose>
-std::vector<Change> decomposed_changes(Decompose decomposed, const SourcedText& text) {
+template <typename Sink>
+void decompose_by_compatibility(char32_t c, Sink sink) {
+  const std::u32string parts =
+      c < 0x80 ? std::u32string() : unicode::compatibility_decomposition(c);
+  if (parts.empty()) return decompose(c, sink);
+  for (const char32_t part : parts) sink(part);
+}
+
+enum class Form : std::uint8_t { canonical, compatible };
+
+/// The reference sorts the marks of a run, but where they came from follows the places.
+std::vector<Change> decomposed(const SourcedText& text, Form form) {
   std::vector<Part> parts;
+  parts.reserve(text.size());
   for (const Sourced& c : text) {
     bool first = true;
-    decomposed(c.code_point, [&](char32_t part) {
+    const auto put = [&](char32_t part) {
       parts.push_back({part, combining_class(part), first});
       first = false;
-    });
+    };
+    if (form == Form::canonical) {
+      decompose(c.code_point, put);
+    } else {
+      decompose_by_compatibility(c.code_point, put);
+    }
   }
   sort_marks(parts);
   std::vector<Change> changes;
   changes.reserve(parts.size());
   for (const Part& part : parts) changes.push_back({part.code_point, part.first ? 0 : 1});
   return changes;
-}
-
-void decompose_by_canon(char32_t c, const std::function<void(char32_t)>& sink) {
-  decompose(c, sink);
-}
-
-void decompose_by_compatibility(char32_t c, const std::function<void(char32_t)>& sink) {
-  const std::u32string parts = unicode::compatibility_decomposition(c);
-  if (parts.empty()) return decompose(c, sink);
-  for (const char32_t part : parts) sink(part);
 }
 
 /// Puts together what can be, mark by mark (The Unicode Standard, 3.11). A code point that takes a
@@ -201,21 +204,19 @@ void put_spaces_around_chinese(SourcedText& text) {
 }
 
 void decompose_canonically(SourcedText& text) {
-  if (!is_ascii(text)) text = changed(text, decomposed_changes(decompose_by_canon, text));
+  if (!is_ascii(text)) text = changed(text, decomposed(text, Form::canonical));
 }
 
 void decompose_compatibly(SourcedText& text) {
-  if (!is_ascii(text)) text = changed(text, decomposed_changes(decompose_by_compatibility, text));
+  if (!is_ascii(text)) text = changed(text, decomposed(text, Form::compatible));
 }
 
 void compose_canonically(SourcedText& text) {
-  if (!is_ascii(text))
-    text = changed(text, recomposed(decomposed_changes(decompose_by_canon, text)));
+  if (!is_ascii(text)) text = changed(text, recomposed(decomposed(text, Form::canonical)));
 }
 
 void compose_compatibly(SourcedText& text) {
-  if (is_ascii(text)) return;
-  text = changed(text, recomposed(decomposed_changes(decompose_by_compatibility, text)));
+  if (!is_ascii(text)) text = changed(text, recomposed(decomposed(text, Form::compatible)));
 }
 
 void drop_nonspacing_marks(SourcedText& text) {

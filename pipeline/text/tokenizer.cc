@@ -40,8 +40,8 @@ constexpr std::size_t kMaxKeptBytes = 4 * config::kMiB;
 /// Memory that calls of one thread use again.
 struct Scratch {
   Normalized normalized;
-  std::string prefixed;  // what the splitter sees, where it is not the normalised text
-  std::vector<std::size_t> sources;
+  std::string rewritten;             // what the splitter sees, where it is not the normalised text
+  std::vector<std::size_t> sources;  // of its bytes in the normalised text
   std::vector<BpePiece> pieces;
   std::vector<Stretch> raw_stretches;
   std::vector<Stretch> stretches;
@@ -148,8 +148,8 @@ class Tokenizer::Parts::Run {
     std::string_view text = memory_.normalized.view().substr(begin, end - begin);
     const bool prefixed = parts_.byte_level->adds_prefix_space && !text.empty() && text[0] != ' ';
     if (prefixed) {
-      memory_.prefixed.assign(1, ' ');
-      text = memory_.prefixed.append(text);
+      memory_.rewritten.assign(1, ' ');
+      text = memory_.rewritten.append(text);
     }
     const std::size_t shift = prefixed ? 1 : 0;
     // Where a byte of `text` lies in the normalised text.
@@ -170,6 +170,7 @@ class Tokenizer::Parts::Run {
     });
   }
 
+  /// Cuts bytes begin … end of the normalised text as SentencePiece's families do.
   void metaspace_words(std::size_t begin, std::size_t end) {
     const SentencePiece& family = *parts_.sentence_piece;
     if (!family.metaspace.splits_white_space_first) return metaspace_stretch(begin, end);
@@ -188,8 +189,8 @@ class Tokenizer::Parts::Run {
     const std::string_view mark = metaspace.replacement;
     const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
     if (text.empty()) return;
-    std::string& marked = memory_.prefixed;
-    std::vector<std::size_t>& sources = memory_.sources;  // per byte: its place in the normalised
+    std::string& marked = memory_.rewritten;
+    std::vector<std::size_t>& sources = memory_.sources;
     marked.clear();
     sources.clear();
     const auto put = [&](std::string_view bytes, std::size_t source) {

@@ -3,6 +3,7 @@
 #include "config/base/utf8.h"
 #include "pipeline/text/decoder_json.h"
 #include "pipeline/text/json_reader.h"
+#include "pipeline/text/normalizer_json.h"
 #include "pipeline/text/unigram_json.h"
 
 #include <algorithm>
@@ -17,10 +18,6 @@ namespace {
 
 constexpr std::int32_t kMaxTypeId = 1'000'000;
 constexpr std::int32_t kMaxWordChars = 1'000'000;
-
-Place element(const Place& array, std::size_t index) {
-  return {&(*array.json)[index], fmt::format("{}/{}", array.pointer, index)};
-}
 
 std::optional<BertNormalizerSpec> read_normalizer(JsonReader& in, const Place& place) {
   if (!place || !in.object(place)) return std::nullopt;
@@ -157,19 +154,18 @@ void read_byte_level_splitter(JsonReader& in, const Place& place, TokenizerSpec&
   spec.byte_level->adds_prefix_space = in.flag(in.child(place, "add_prefix_space"), true);
 }
 
+/// Old files name no type; what else they hold tells their WordPiece and Unigram.
+std::string type_of_model(JsonReader& in, const Place& place) {
+  const Place type = in.child(place, "type");
+  if (type) return in.text(type);
+  if (in.child(place, "max_input_chars_per_word")) return "WordPiece";
+  const Place vocabulary = in.child(place, "vocab");
+  return vocabulary && vocabulary.json->is_array() ? "Unigram" : in.text(type);
+}
+
 void read_model(JsonReader& in, const Place& place, TokenizerSpec& spec) {
   if (!in.object(place)) return;
-  // Old files name no type; these keys tell their WordPiece and Unigram.
-  std::string type;
-  if (in.child(place, "type") || !place.json->contains("vocab")) {
-    type = in.text(in.child(place, "type"));
-  } else if (in.child(place, "max_input_chars_per_word")) {
-    type = "WordPiece";
-  } else if (in.child(place, "vocab").json->is_array()) {
-    type = "Unigram";
-  } else {
-    type = in.text(in.child(place, "type"));
-  }
+  const std::string type = type_of_model(in, place);
   if (type == "BPE") return read_bpe(in, place, spec);
   if (type == "Unigram") return read_unigram(in, place, spec);
   if (type != "WordPiece")
@@ -264,6 +260,12 @@ std::vector<TemplatePiece> read_template(JsonReader& in,
   return pieces;
 }
 
+/// The texts alone, the second with type 1.
+void set_plain_template(TokenizerSpec& spec) {
+  spec.single = {{0, {}, 0}};
+  spec.pair = {{0, {}, 0}, {1, {}, 1}};
+}
+
 /// [CLS] A [SEP] and [CLS] A [SEP] B [SEP], the last two with type 1.
 void set_bert_template(std::int32_t cls, std::int32_t sep, TokenizerSpec& spec) {
   spec.single = {{-1, {cls}, 0}, {0, {}, 0}, {-1, {sep}, 0}};
@@ -294,11 +296,7 @@ void read_trimming(JsonReader& in, const Place& place, TokenizerSpec& spec) {
 }
 
 void read_post_processor(JsonReader& in, const Place& place, TokenizerSpec& spec) {
-  if (!place) {
-    spec.single = {{0, {}, 0}};
-    spec.pair = {{0, {}, 0}, {1, {}, 1}};
-    return;
-  }
+  if (!place) return set_plain_template(spec);
   if (!in.object(place)) return;
   const std::string type = in.text(in.child(place, "type"));
   if (type == "TemplateProcessing") {
@@ -319,8 +317,7 @@ void read_post_processor(JsonReader& in, const Place& place, TokenizerSpec& spec
     read_trimming(in, place, spec);
   } else if (type == "ByteLevel") {
     in.only(place, {"type", "add_prefix_space", "trim_offsets", "use_regex"});
-    spec.single = {{0, {}, 0}};
-    spec.pair = {{0, {}, 0}, {1, {}, 1}};
+    set_plain_template(spec);
     read_trimming(in, place, spec);
   } else {
     in.unsupported(place.pointer + "/type",
@@ -365,17 +362,17 @@ Result<TokenizerSpec> read_tokenizer_json(std::string_view text) {
     in.unsupported(version.pointer, found, "1.0");
   }
   read_model(in, in.child(root, "model"), spec);
-  if (spec.unigram || spec.byte_level)
-    spec.normalizer_steps = read_normalizer_steps(in, in.child(root, "normalizer"));
+  const Place normalizer = in.child(root, "normalizer");
+  const Place pre_tokenizer = in.child(root, "pre_tokenizer");
   if (spec.unigram) {
-    spec.metaspace = read_metaspace_splitter(in, in.child(root, "pre_tokenizer"));
-  } else if (!spec.byte_level) {
-    spec.normalizer = read_normalizer(in, in.child(root, "normalizer"));
-  }
-  if (spec.byte_level) {
-    read_byte_level_splitter(in, in.child(root, "pre_tokenizer"), spec);
-  } else if (!spec.unigram) {
-    spec.steps = read_pre_tokenizer(in, in.child(root, "pre_tokenizer"));
+    spec.normalizer_steps = read_normalizer_steps(in, normalizer);
+    spec.metaspace = read_metaspace_splitter(in, pre_tokenizer);
+  } else if (spec.byte_level) {
+    spec.normalizer_steps = read_normalizer_steps(in, normalizer);
+    read_byte_level_splitter(in, pre_tokenizer, spec);
+  } else {
+    spec.normalizer = read_normalizer(in, normalizer);
+    spec.steps = read_pre_tokenizer(in, pre_tokenizer);
   }
   read_post_processor(in, in.child(root, "post_processor"), spec);
   spec.decoder = read_decoder(in, in.child(root, "decoder"));
@@ -437,8 +434,7 @@ Result<TokenizerSpec> read_vocab_and_merges(std::string_view vocab_json,
   spec.byte_level = ByteLevelSpec{.merges = *std::move(merges)};
   spec.prefix.clear();
   spec.decoder = {Decoder::ByteLevel{}};
-  spec.single = {{0, {}, 0}};
-  spec.pair = {{0, {}, 0}, {1, {}, 1}};
+  set_plain_template(spec);
   if (!cls || !sep) return spec;
   const auto id_of = [&](const std::string& token) -> std::optional<std::int32_t> {
     const auto found = json->find(token);

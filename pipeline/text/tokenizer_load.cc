@@ -144,7 +144,10 @@ std::vector<std::string> names_by_id(const TokenizerSpec& spec, const AddedVocab
   std::int32_t top = -1;
   for (const auto& [token, id] : spec.vocabulary) top = std::max(top, id);
   if (!added.by_id().empty()) top = std::max(top, added.by_id().rbegin()->first);
-  std::vector<std::string> names(static_cast<std::size_t>(top + 1));
+  std::vector<std::string> names;
+  // The vocabulary lacks all but the last of equal pieces; they have a name all the same.
+  if (spec.unigram) names = spec.unigram->pieces;
+  names.resize(std::max(names.size(), static_cast<std::size_t>(top + 1)));
   for (const auto& [token, id] : spec.vocabulary) names[static_cast<std::size_t>(id)] = token;
   for (const auto& [id, token] : added.by_id()) names[static_cast<std::size_t>(id)] = token.content;
   return names;

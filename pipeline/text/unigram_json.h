@@ -3,15 +3,10 @@
 #include "pipeline/text/json_reader.h"
 #include "pipeline/text/tokenizer_json.h"
 
-#include <vector>
-
 namespace millrace::pipeline {
 
 /// Reads the model of type Unigram. Errors are noted in `in`.
 void read_unigram(JsonReader& in, const Place& place, TokenizerSpec& spec);
-
-/// Reads what may stand before Unigram and BPE: normalizers, one or a Sequence of them.
-std::vector<NormalizerSteps::Step> read_normalizer_steps(JsonReader& in, const Place& place);
 
 /// Reads Metaspace, alone or after WhitespaceSplit.
 MetaspaceSpec read_metaspace_splitter(JsonReader& in, const Place& place);

@@ -187,9 +187,9 @@ TEST(UnigramGolden, every_member_of_the_family_gives_what_the_reference_gives) {
 
 /// A copy of a model folder whose tokenizer.json became vocab.json and merges.txt. The reference
 /// makes the same tokenizer.json of these again.
-std::filesystem::path as_vocab_and_merges(const std::filesystem::path& from) {
-  const auto folder =
-      std::filesystem::path(testing::TempDir()) / ("plain_" + from.filename().string());
+std::filesystem::path as_vocab_and_merges(const std::filesystem::path& from,
+                                          const std::string& to) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / to;
   std::filesystem::create_directories(folder);
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json", "config.json"}) {
     std::filesystem::copy_file(
@@ -209,7 +209,8 @@ TEST(VocabAndMerges, give_what_the_tokenizer_json_made_of_them_gives) {
   for (const char* name : {"tiny_roberta_ner", "tiny_roberta_qa"}) {
     const std::filesystem::path folder = source_dir() + "/tests/golden/" + name;
     const auto whole = Tokenizer::load(folder.string());
-    const auto plain = Tokenizer::load(as_vocab_and_merges(folder).string());
+    const auto plain =
+        Tokenizer::load(as_vocab_and_merges(folder, std::string("plain_") + name).string());
     ASSERT_TRUE(whole.has_value()) << whole.error().text();
     ASSERT_TRUE(plain.has_value()) << plain.error().text();
     EncodeOptions options;
@@ -227,7 +228,8 @@ TEST(VocabAndMerges, give_what_the_tokenizer_json_made_of_them_gives) {
 }
 
 TEST(VocabAndMerges, what_is_wrong_is_told_with_its_line) {
-  const auto folder = as_vocab_and_merges(source_dir() + "/tests/golden/tiny_roberta_ner");
+  const auto folder =
+      as_vocab_and_merges(source_dir() + "/tests/golden/tiny_roberta_ner", "broken_merges");
   std::ofstream(folder / "merges.txt") << "#version: 0.2\nh e\nhe\nx y\n";
   const auto refused = Tokenizer::load(folder.string());
   ASSERT_FALSE(refused.has_value());

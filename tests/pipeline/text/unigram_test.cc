@@ -87,6 +87,25 @@ TEST(UnigramFile, an_old_file_that_names_no_type_is_read) {
   EXPECT_EQ((*tokenizer)->encode("a", {})->ids, (std::vector<std::int32_t>{1}));
 }
 
+TEST(UnigramFile, a_model_without_type_or_vocabulary_is_refused) {
+  for (const char* model : {R"({"vocab": null})", R"({})", R"({"vocab": 3})"}) {
+    const auto refused = Tokenizer::parse(tokenizer_json("null", model), kConfig);
+    ASSERT_FALSE(refused) << model;
+    EXPECT_NE(refused.error().message.find("/model/type"), std::string::npos)
+        << refused.error().message;
+  }
+}
+
+TEST(UnigramFile, of_equal_pieces_the_last_is_found_and_all_have_names) {
+  const auto tokenizer = Tokenizer::parse(tokenizer_json("null",
+                                                         R"({"type": "Unigram", "unk_id": 0,
+                         "vocab": [["<unk>", 0], ["▁a", -1.5], ["▁a", -9]]})"),
+                                          kConfig);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().text();
+  EXPECT_EQ((*tokenizer)->encode("a", {})->ids, (std::vector<std::int32_t>{2}));
+  EXPECT_EQ((*tokenizer)->id_to_token(1), "▁a");
+}
+
 TEST(UnigramFile, an_empty_character_map_maps_nothing) {
   const auto tokenizer = Tokenizer::parse(
       tokenizer_json(R"({"type": "Precompiled", "precompiled_charsmap": ""})", kModel), kConfig);
@@ -115,6 +134,9 @@ TEST(UnigramFile, what_is_wrong_is_told_with_its_place) {
            Case{R"({"type": "Replace", "pattern": {"String": ""}, "content": "b"})",
                 model,
                 "/normalizer/pattern/String: found an empty text"},
+           Case{fmt::format(R"({{"type": "Prepend", "prepend": "{}"}})", std::string(65, 'x')),
+                model,
+                "/normalizer/prepend: found 65 characters; supported: at most 64"},
            Case{R"({"type": "Sequence", "normalizers": [{"type": "Sparkle"}]})",
                 model,
                 "/normalizer/normalizers/0/type: found Sparkle"},
@@ -146,25 +168,61 @@ std::string units(const std::vector<std::uint32_t>& all) {
   return bytes;
 }
 
-TEST(Charsmap, arrays_that_lead_out_of_themselves_map_nothing) {
-  SourcedText text{{U'a', 0}, {U'\u00e9', 1}};
-  for (const std::uint32_t unit :
-       {0U, 0x100U | (1U << 10U), 0x3FFFFEFFU, 0x7FFFFFFFU, 0xFFFFFFFFU}) {
-    const auto map = Charsmap::read(units(std::vector<std::uint32_t>(100, unit)) + "b");
-    ASSERT_TRUE(map);
-    map->apply(text);
-  }
-  EXPECT_FALSE(Charsmap::read(""));
-  EXPECT_FALSE(Charsmap::read(std::string("\x08\0\0\0\0\0\0\0", 8)));
-  EXPECT_FALSE(Charsmap::read(units({0}) + "\xFF"));
+constexpr std::uint32_t kHasLeaf = 0x100;
+
+/// A unit whose children lie at its place ^ offset ^ their byte.
+std::uint32_t unit(unsigned char label, std::uint32_t offset, std::uint32_t flags = 0) {
+  return label | (offset << 10U) | flags;
+}
+
+/// A map of one key, "a", whose leaf at 200 has this value.
+std::string map_of_a(std::uint32_t leaf_offset, std::uint32_t value, const std::string& texts) {
+  std::vector<std::uint32_t> all(256, 0);
+  all['a'] = unit('a', leaf_offset, kHasLeaf);
+  all[200] = value;
+  return units(all) + texts;
+}
+
+std::u32string mapped(const std::string& map, const std::u32string& text) {
+  SourcedText sourced;
+  for (const char32_t c : text) sourced.push_back({c, static_cast<std::uint32_t>(sourced.size())});
+  const auto read = Charsmap::read(map);
+  EXPECT_TRUE(read.has_value());
+  if (read) read->apply(sourced);
+  std::u32string out;
+  for (const Sourced& c : sourced) out += c.code_point;
+  return out;
+}
+
+TEST(Charsmap, replaces_what_has_a_leaf) {
+  EXPECT_EQ(mapped(map_of_a('a' ^ 200U, 2, std::string("x\0yz\0", 5)), U"bab"), U"byzb");
 }
 
 TEST(Charsmap, what_goes_at_the_very_start_shifts_the_places_as_in_the_reference) {
-  const SourcedText text{{U'x', 0}, {U'a', 1}, {U'b', 2}};
-  const std::vector<Change> changes{{U'a', 0}, {U'b', 0}};
-  const SourcedText out = changed(text, changes);
-  EXPECT_EQ(out[0].origin, 0U);
-  EXPECT_EQ(out[1].origin, 1U);
+  const auto map = Charsmap::read(map_of_a('a' ^ 200U, 0, std::string("\0", 1)));
+  ASSERT_TRUE(map);
+  SourcedText text{{U'a', 0}, {U'b', 1}, {U'c', 2}};
+  map->apply(text);
+  ASSERT_EQ(text.size(), 2U);
+  EXPECT_EQ(text[0].code_point, U'b');
+  EXPECT_EQ(text[0].origin, 0U);
+  EXPECT_EQ(text[1].origin, 1U);
+}
+
+TEST(Charsmap, arrays_that_lead_out_of_themselves_map_nothing) {
+  const std::string texts("x\0", 2);
+  EXPECT_EQ(mapped(map_of_a(0x1FFFFF, 0, texts), U"aa"), U"aa");     // the leaf
+  EXPECT_EQ(mapped(map_of_a('a' ^ 200U, 99, texts), U"aba"), U"b");  // the text: an empty one
+  std::vector<std::uint32_t> far(256, 0);
+  far[0] = unit(0, 0x1FFFFF);
+  EXPECT_EQ(mapped(units(far) + texts, U"aa"), U"aa");  // the children of the root
+}
+
+TEST(Charsmap, what_is_no_map_is_refused) {
+  EXPECT_FALSE(Charsmap::read(""));
+  EXPECT_FALSE(Charsmap::read(std::string("\x08\0\0\0\0\0\0\0", 8)));
+  EXPECT_FALSE(Charsmap::read(units({0}) + "\xFF"));
+  EXPECT_FALSE(Charsmap::read(units({0}) + std::string(257, 'x')));
 }
 
 }  // namespace

@@ -1,0 +1,146 @@
+#include "pipeline/text/normalizer_json.h"
+
+#include "config/base/utf8.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace millrace::pipeline {
+namespace {
+
+using Steps = NormalizerSteps;
+
+std::u32string code_points(std::string_view text) {
+  std::u32string out;
+  while (!text.empty()) {
+    const config::Decoded next = config::decode_utf8(text);
+    out += next.code_point;
+    text.remove_prefix(next.length);
+  }
+  return out;
+}
+
+/// What a normalizer puts into a text. A longer one would only serve to fill the memory.
+std::u32string content(JsonReader& in, const Place& place) {
+  constexpr std::size_t kMost = 64;
+  std::u32string read = code_points(in.text(place));
+  if (read.size() > kMost) {
+    in.unsupported(
+        place.pointer, fmt::format("{} characters", read.size()), fmt::format("at most {}", kMost));
+  }
+  return read;
+}
+
+/// Bytes of base64 with padding (RFC 4648); nothing when it is not that.
+std::optional<std::string> from_base64(std::string_view text) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  if (text.size() % 4 != 0) return std::nullopt;
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+  std::string bytes;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const char c : text) {
+    const std::size_t value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6U) | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(static_cast<unsigned char>((bits >> count) & 0xFFU));
+  }
+  return bytes;
+}
+
+void read_charsmap(JsonReader& in, const Place& place, std::vector<Steps::Step>& steps) {
+  in.only(place, {"type", "precompiled_charsmap"});
+  const Place map = in.child(place, "precompiled_charsmap");
+  const std::string text = in.optional_text(map).value_or("");
+  if (text.empty()) return;  // maps nothing
+  const auto bytes = from_base64(text);
+  auto read = bytes ? Charsmap::read(*bytes) : std::nullopt;
+  if (!read) return in.bad(map.pointer, "a SentencePiece character map in base64", "other bytes");
+  steps.emplace_back(*std::move(read));
+}
+
+void read_replace(JsonReader& in, const Place& place, std::vector<Steps::Step>& steps) {
+  in.only(place, {"type", "pattern", "content"});
+  const std::u32string with = content(in, in.child(place, "content"));
+  const Place pattern = in.child(place, "pattern");
+  if (!in.object(pattern)) return;
+  if (const Place regex = in.child(pattern, "Regex")) {
+    const std::string text = in.text(regex);
+    if (text != " {2,}") return in.unsupported(regex.pointer, text, "\" {2,}\", String");
+    steps.emplace_back(Steps::ReplaceSpaces{with});
+    return;
+  }
+  const Place text = in.child(pattern, "String");
+  const std::u32string wanted = code_points(in.text(text));
+  if (wanted.empty())
+    return in.unsupported(text.pointer, "an empty text", "a text of at least a character");
+  steps.emplace_back(Steps::Replace{wanted, with});
+}
+
+void read_step(JsonReader& in, const Place& place, std::vector<Steps::Step>& steps) {
+  const std::string type = in.text(in.child(place, "type"));
+  if (type == "Precompiled") return read_charsmap(in, place, steps);
+  if (type == "Replace") return read_replace(in, place, steps);
+  if (type == "Strip") {
+    in.only(place, {"type", "strip_left", "strip_right"});
+    steps.emplace_back(Steps::Strip{.left = in.flag(in.child(place, "strip_left"), true),
+                                    .right = in.flag(in.child(place, "strip_right"), true)});
+    return;
+  }
+  if (type == "Prepend") {
+    in.only(place, {"type", "prepend"});
+    steps.emplace_back(Steps::Prepend{content(in, in.child(place, "prepend"))});
+    return;
+  }
+  in.only(place, {"type"});
+  if (type == "NFD") {
+    steps.emplace_back(Steps::Decompose{});
+  } else if (type == "NFKD") {
+    steps.emplace_back(Steps::DecomposeCompatibly{});
+  } else if (type == "NFC") {
+    steps.emplace_back(Steps::Compose{});
+  } else if (type == "NFKC") {
+    steps.emplace_back(Steps::ComposeCompatibly{});
+  } else if (type == "StripAccents") {
+    steps.emplace_back(Steps::StripAccents{});
+  } else if (type == "Lowercase") {
+    steps.emplace_back(Steps::Lowercase{});
+  } else if (type == "Nmt") {
+    steps.emplace_back(Steps::Nmt{});
+  } else {
+    in.unsupported(place.pointer + "/type",
+                   type,
+                   "Precompiled, Replace, Strip, Prepend, NFC, NFD, NFKC, NFKD, StripAccents, "
+                   "Lowercase, Nmt, Sequence of these, null before Unigram and BPE");
+  }
+}
+
+void read_steps(JsonReader& in, const Place& place, std::vector<Steps::Step>& steps) {
+  if (!in.object(place)) return;
+  if (in.text(in.child(place, "type")) != "Sequence") return read_step(in, place, steps);
+  in.only(place, {"type", "normalizers"});
+  const Place list = in.child(place, "normalizers");
+  if (!in.array(list)) return;
+  for (std::size_t i = 0; i < list.json->size() && in.ok(); ++i)
+    read_steps(in, element(list, i), steps);
+}
+
+}  // namespace
+
+std::vector<Steps::Step> read_normalizer_steps(JsonReader& in, const Place& place) {
+  std::vector<Steps::Step> steps;
+  if (place) read_steps(in, place, steps);
+  return steps;
+}
+
+}  // namespace millrace::pipeline
