@@ -1,7 +1,6 @@
 #include "pipeline/models/deberta_v2.h"
 
 #include "pipeline/models/text_encoder_build.h"
-#include "pipeline/nn/activation.h"
 
 #include <algorithm>
 #include <array>
@@ -121,10 +120,7 @@ BuiltModel build(const ModelRequest& request) {
   if (shape.embedding_width() != shape.width) names.narrow_project = "embeddings.embed_proj";
   HeadNames head = *find_head(kHeads, request.head);
   const std::string pooler = config.text_or("pooler_hidden_act", "gelu");
-  if (!activation(pooler)) {
-    config.refuse(fmt::format("config.json: activation {} is not one that Millrace runs",
-                              config::escape_line(pooler, 60)));
-  }
+  activation_of(pooler, config);
   if (head.kind == HeadKind::sequence_classification) head.activation = pooler;
   return build_text_encoder(request, names, head, std::move(shape), config);
 }

@@ -1,7 +1,7 @@
 #include "pipeline/models/modernbert.h"
 
-#include "pipeline/models/check_batch.h"
 #include "pipeline/models/collect.h"
+#include "pipeline/models/forward.h"
 #include "pipeline/models/head.h"
 #include "pipeline/models/model_config.h"
 #include "pipeline/models/text_encoder_build.h"
@@ -96,8 +96,6 @@ Rotation rotation(const at::Tensor& places, std::int64_t depth, double theta, at
   return {.cos = angles.cos().to(type), .sin = angles.sin().to(type)};
 }
 
-class NoWorkspace final : public Workspace {};
-
 class ModernBert final : public Model {
  public:
   explicit ModernBert(Parts parts) : parts_(std::move(parts)) {}
@@ -109,9 +107,7 @@ class ModernBert final : public Model {
   }
 
   Result<Output> forward(const Batch& batch, Workspace& /*workspace*/) const override {
-    if (batch.rows() == 0) return Output{.values = {}, .begin = {0}, .width = {}};
-    if (auto fits = check_batch(batch, facts()); !fits) return std::move(fits).error();
-    return guarded("the forward pass", [&]() -> Result<Output> { return compute(batch); });
+    return checked_forward(batch, facts(), [&] { return compute(batch); });
   }
 
  private:
@@ -204,37 +200,28 @@ class ModernBert final : public Model {
   Parts parts_;
 };
 
-Activation function_of(ModelConfig& config, const char* key) {
-  const std::string name = config.text_or(key, "gelu");
-  const auto found = activation(name);
-  if (!found) {
-    config.refuse(fmt::format("config.json: activation {} is not one that Millrace runs",
-                              config::escape_line(name, 60)));
-  }
-  return found.value_or(Activation::gelu);
-}
-
 Shape shape_of(ModelConfig& config) {
-  Shape shape = {.width = config.size("hidden_size"),
-                 .layers = config.size("num_hidden_layers"),
-                 .heads = config.size("num_attention_heads"),
-                 .intermediate = config.size("intermediate_size"),
-                 .vocabulary = config.size("vocab_size"),
-                 .positions = config.size_or("max_position_embeddings", 8192),
-                 .every = config.size_or("global_attn_every_n_layers", 3),
-                 .window = config.size_or("local_attention", 128) / 2,
-                 .theta = config.number_or("global_rope_theta", 160000.0),
-                 .local_theta = 0,
-                 .eps = config.number_or("norm_eps", 1e-5),
-                 .norm_bias = config.flag_or("norm_bias", false),
-                 .attention_bias = config.flag_or("attention_bias", false),
-                 .mlp_bias = config.flag_or("mlp_bias", false),
-                 .head_bias = config.flag_or("classifier_bias", false),
-                 .decoder_bias = config.flag_or("decoder_bias", true),
-                 .tied = config.flag_or("tie_word_embeddings", true),
-                 .mean = false,
-                 .function = function_of(config, "hidden_activation"),
-                 .head_function = function_of(config, "classifier_activation")};
+  Shape shape = {
+      .width = config.size("hidden_size"),
+      .layers = config.size("num_hidden_layers"),
+      .heads = config.size("num_attention_heads"),
+      .intermediate = config.size("intermediate_size"),
+      .vocabulary = config.size("vocab_size"),
+      .positions = config.size_or("max_position_embeddings", 8192),
+      .every = config.size_or("global_attn_every_n_layers", 3),
+      .window = config.size_or("local_attention", 128) / 2,
+      .theta = config.number_or("global_rope_theta", 160000.0),
+      .local_theta = 0,
+      .eps = config.number_or("norm_eps", 1e-5),
+      .norm_bias = config.flag_or("norm_bias", false),
+      .attention_bias = config.flag_or("attention_bias", false),
+      .mlp_bias = config.flag_or("mlp_bias", false),
+      .head_bias = config.flag_or("classifier_bias", false),
+      .decoder_bias = config.flag_or("decoder_bias", true),
+      .tied = config.flag_or("tie_word_embeddings", true),
+      .mean = false,
+      .function = activation_of(config.text_or("hidden_activation", "gelu"), config),
+      .head_function = activation_of(config.text_or("classifier_activation", "gelu"), config)};
   // In the reference absent is 10,000, and null that of the other layers.
   shape.local_theta = config.has_null("local_rope_theta")
                           ? shape.theta

@@ -1,8 +1,8 @@
 #include "pipeline/models/text_encoder.h"
 
 #include "config/base/check.h"
-#include "pipeline/models/check_batch.h"
 #include "pipeline/models/collect.h"
+#include "pipeline/models/forward.h"
 #include "pipeline/tensor/guard.h"
 
 #include <algorithm>
@@ -16,8 +16,6 @@ namespace millrace::pipeline {
 namespace {
 
 /// Nothing outlives a batch: libtorch's allocator keeps what it needs.
-class NoWorkspace final : public Workspace {};
-
 bool reads_first_only(Wanted wanted) { return wanted == Wanted::head || wanted == Wanted::first; }
 
 /// Returns rows of x; x itself where that is all of them in their order.
@@ -45,9 +43,7 @@ class TextEncoder final : public Model {
   }
 
   Result<Output> forward(const Batch& batch, Workspace& /*workspace*/) const override {
-    if (batch.rows() == 0) return Output{.values = {}, .begin = {0}, .width = {}};
-    if (auto fits = check_batch(batch, facts()); !fits) return std::move(fits).error();
-    return guarded("the forward pass", [&]() -> Result<Output> { return compute(batch); });
+    return checked_forward(batch, facts(), [&] { return compute(batch); });
   }
 
  private:

@@ -51,10 +51,7 @@ void check_shape(EncoderShape& shape, ModelConfig& config) {
                                 shape.groups,
                                 shape.inner));
   }
-  if (!activation(shape.activation)) {
-    config.refuse(fmt::format("config.json: activation {} is not one that Millrace runs",
-                              config::escape_line(shape.activation, 60)));
-  }
+  activation_of(shape.activation, config);
 }
 
 /// Takes the weights in the order of the layers.
@@ -345,6 +342,15 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
 }
 
 }  // namespace
+
+Activation activation_of(const std::string& name, ModelConfig& config) {
+  const auto found = activation(name);
+  if (!found) {
+    config.refuse(fmt::format("config.json: activation {} is not one that Millrace runs",
+                              config::escape_line(name, 60)));
+  }
+  return found.value_or(Activation::gelu);
+}
 
 void note_unread(const ModelRequest& request, const Weights& weights) {
   const std::vector<std::string> unread = weights.unexpected();

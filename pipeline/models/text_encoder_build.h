@@ -3,6 +3,8 @@
 #include "pipeline/models/head_names.h"
 #include "pipeline/models/model_config.h"
 #include "pipeline/models/table.h"
+#include "pipeline/models/table.h"
+#include "pipeline/nn/activation.h"
 #include "pipeline/nn/disentangled_attention.h"
 #include "pipeline/tensor/checkpoint.h"
 #include "pipeline/tensor/weights.h"
@@ -70,6 +72,9 @@ struct EncoderShape {
   /// Tokens that the position table has rows for.
   std::int64_t longest() const { return pad ? positions - *pad - 1 : positions; }
 };
+
+/// Returns the activation of a name of config.json; refuses one that is not run, and returns GELU.
+Activation activation_of(const std::string& name, ModelConfig& config);
 
 /// Notes in the log that a file holds weights that nobody reads.
 void note_unread(const ModelRequest& request, const Weights& weights);

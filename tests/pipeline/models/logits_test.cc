@@ -97,27 +97,29 @@ TEST_P(Encoder, computes_what_transformers_computes_with_every_head) {
   }
 }
 
-TEST_P(Encoder, gives_a_row_alone_what_it_gives_it_in_any_batch) {
-  for (const auto& [head, kind] : kHeads) {
-    const auto model = load(GetParam(), kind.kind);
-    ASSERT_NE(model, nullptr);
-    const std::vector<Sample> samples = samples_of(GetParam(), head);
-    std::vector<Item> items = items_of(samples);
-    // Neighbours that want something else, too, so that the last layer computes every token.
-    items.insert(items.begin() + 1, {.ids = {7, 8, 9}, .type_ids = {}, .wanted = Wanted::mean});
-    items.push_back({.ids = {4, 4}, .type_ids = {}, .wanted = Wanted::first});
+void expect_alone_as_together(const std::string& name, const std::string& head) {
+  SCOPED_TRACE(name + " " + head);
+  const auto model = load(name, kHeads.at(head).kind);
+  ASSERT_NE(model, nullptr);
+  std::vector<Item> items = items_of(samples_of(name, head));
+  // Neighbours that want something else, too, so that the last layer computes every token.
+  items.insert(items.begin() + 1, {.ids = {7, 8, 9}, .type_ids = {}, .wanted = Wanted::mean});
+  items.push_back({.ids = {4, 4}, .type_ids = {}, .wanted = Wanted::first});
 
-    const auto together = run(*model, items);
+  const auto together = run(*model, items);
 
-    ASSERT_TRUE(together) << together.error().text();
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const auto alone = run(*model, {items[i]});
-      ASSERT_TRUE(alone) << alone.error().text();
-      const std::vector<double> expected(alone->values.begin(), alone->values.end());
-      EXPECT_LT(distance(together->row(i).values, expected), kSameRow) << head << " " << i;
-      EXPECT_EQ(together->row(i).width, alone->row(0).width) << head << " " << i;
-    }
+  ASSERT_TRUE(together) << together.error().text();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto alone = run(*model, {items[i]});
+    ASSERT_TRUE(alone) << alone.error().text();
+    const std::vector<double> expected(alone->values.begin(), alone->values.end());
+    EXPECT_LT(distance(together->row(i).values, expected), kSameRow) << i;
+    EXPECT_EQ(together->row(i).width, alone->row(0).width) << i;
   }
+}
+
+TEST_P(Encoder, gives_a_row_alone_what_it_gives_it_in_any_batch) {
+  for (const auto& [head, kind] : kHeads) expect_alone_as_together(GetParam(), head);
 }
 
 TEST_P(Encoder, stays_near_in_bfloat16) {
@@ -238,22 +240,7 @@ TEST(ModernBert, computes_what_transformers_computes_with_every_head) {
 }
 
 TEST(ModernBert, gives_a_row_alone_what_it_gives_it_in_any_batch) {
-  for (const auto& [name, head] : kModern) {
-    const auto model = load(name, kHeads.at(head).kind);
-    ASSERT_NE(model, nullptr);
-    std::vector<Item> items = items_of(samples_of(name, head));
-    items.insert(items.begin() + 1, {.ids = {7, 8, 9}, .type_ids = {}, .wanted = Wanted::mean});
-
-    const auto together = run(*model, items);
-
-    ASSERT_TRUE(together) << together.error().text();
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      const auto alone = run(*model, {items[i]});
-      ASSERT_TRUE(alone) << alone.error().text();
-      const std::vector<double> expected(alone->values.begin(), alone->values.end());
-      EXPECT_LT(distance(together->row(i).values, expected), kSameRow) << name << head << i;
-    }
-  }
+  for (const auto& [model, head] : kModern) expect_alone_as_together(model, head);
 }
 
 TEST(Checkpoint, runs_without_prefix_and_under_old_names) {
