@@ -22,7 +22,6 @@ SHARD = 1 << 14
 FAMILIES = {"wordpiece": "WordPieceGolden.*", "byte_level": "ByteLevelGolden.*", "unigram": "UnigramGolden.*"}
 HARD = ["a" * 1_000_000, " " * 40_000, "\u0301" * 5_000, "\u2581" * 5_000, "a\u0301 " * 20_000, "\U0001f468\u200d" * 3_000, "x y\n" * 50_000]
 
-arguments, sys.argv = sys.argv, sys.argv[:1]
 source = open(os.path.join(HERE, "make_tokenizer_golden.py"), encoding="utf-8").read().rsplit("\nmain()", 1)[0]
 shared = {"__file__": os.path.join(HERE, "make_tokenizer_golden.py"), "__name__": "shared"}
 exec(compile(source, "make_tokenizer_golden.py", "exec"), shared)
@@ -64,8 +63,8 @@ def compare(family, committed, backends, texts):
 
 
 def main():
-    families = arguments[1:2] or list(FAMILIES)
-    first, last = (int(value, 16) for value in arguments[2:4]) if len(arguments) > 3 else (0, 0x10FFFF)
+    families = sys.argv[1:2] or list(FAMILIES)
+    first, last = (int(value, 16) for value in sys.argv[2:4]) if len(sys.argv) > 3 else (0, 0x10FFFF)
     failed = False
     for family in families:
         committed = json.load(open(os.path.join(HERE, f"{family}.json"), encoding="utf-8"))

@@ -256,6 +256,22 @@ def answers(output):
     return kept[0] if len(kept) == 1 else kept
 
 
+def answered(pipe, parameters):
+    """Returns the questions that transformers answers, and what it gives."""
+    inputs, outputs = [], []
+    for question in QUESTIONS:
+        try:
+            outputs.append(answers(plain(pipe(**question, **parameters))))
+            inputs.append(question)
+        except ValueError as problem:  # as many spans as are asked for: a slip of transformers
+            if "kth" not in str(problem):
+                raise
+        except BaseException as problem:  # the question leaves no room: told as an error by Millrace
+            if "Panic" not in type(problem).__name__ and "too short" not in str(problem):
+                raise
+    return inputs, outputs
+
+
 def answer_cases():
     cases = []
     for model in ("tiny_qa", "tiny_qa_left", "tiny_roberta_qa", "tiny_mpnet_qa"):
@@ -263,17 +279,7 @@ def answer_cases():
         for parameters in ANSWER_PARAMETERS:
             if model == "tiny_qa_left" and "padding" in parameters:
                 continue  # padding on the left moves the positions; rows of Millrace are never padded
-            inputs, outputs = [], []
-            for question in QUESTIONS:
-                try:
-                    outputs.append(answers(plain(pipe(**question, **parameters))))
-                    inputs.append(question)
-                except ValueError as problem:  # as many spans as are asked for: a slip of transformers
-                    if "kth" not in str(problem):
-                        raise
-                except BaseException as problem:  # the question leaves no room: told as an error by Millrace
-                    if "Panic" not in type(problem).__name__ and "too short" not in str(problem):
-                        raise
+            inputs, outputs = answered(pipe, parameters)
             cases.append({"model": model, "parameters": parameters, "inputs": inputs, "outputs": outputs})
         pair = {"question": ["what broke", "when"], "context": TEXTS[0]}
         cases.append({"model": model, "parameters": {}, "inputs": [pair], "outputs": [plain(pipe(**pair))]})

@@ -4,7 +4,7 @@
     python make_unigram_golden.py [all] > unigram.json     (needs transformers 4.57, tokenizers 0.22.2, sentencepiece)
 
 With "all" the file holds every case and the character map of real models (nmt_nfkc), and is too large to keep; without, the map is one of a few
-rules. The form is that of wordpiece.json, see make_tokenizer_golden.py, whose texts it shares.
+rules. The trainer of the library does not give the same pieces twice, so a new run gives other tokenizers; each is kept with its cases. The form is that of wordpiece.json, see make_tokenizer_golden.py, whose texts it shares.
 """
 import base64
 import json
