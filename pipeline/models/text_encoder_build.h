@@ -3,7 +3,6 @@
 #include "pipeline/models/head_names.h"
 #include "pipeline/models/model_config.h"
 #include "pipeline/models/table.h"
-#include "pipeline/models/table.h"
 #include "pipeline/nn/activation.h"
 #include "pipeline/nn/disentangled_attention.h"
 #include "pipeline/tensor/checkpoint.h"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tiny checkpoints whose tokenizers are SentencePiece's, and sentencepiece_tasks.json: what their pipelines give.
+"""Makes tiny checkpoints whose tokenizers are SentencePiece's, one of ModernBERT, and sentencepiece_tasks.json: what their pipelines give.
 
     python make_sentencepiece_tasks_golden.py     (needs transformers 4.57, torch, sentencepiece)
 
@@ -10,9 +10,10 @@ import os
 
 import torch
 import transformers
-from tokenizers import Regex, normalizers as n, pre_tokenizers as p
+from tokenizers import ByteLevelBPETokenizer, Regex, Tokenizer, normalizers as n, pre_tokenizers as p, processors
 from transformers import (AlbertConfig, AlbertForQuestionAnswering, AlbertTokenizerFast, CamembertConfig, CamembertForMaskedLM,
-                          CamembertTokenizerFast, XLMRobertaConfig, XLMRobertaForSequenceClassification, XLMRobertaForTokenClassification,
+                          CamembertTokenizerFast, DebertaV2Config, DebertaV2ForTokenClassification, DebertaV2TokenizerFast,
+                          ModernBertConfig, ModernBertForSequenceClassification, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForSequenceClassification, XLMRobertaForTokenClassification,
                           XLMRobertaTokenizerFast)
 
 import make_reading_golden as reading
@@ -62,6 +63,36 @@ def make_checkpoints():
                AlbertConfig(vocab_size=rows, embedding_size=8, max_position_embeddings=POSITIONS, **SHAPE), SEED + 43)
 
 
+    rows = tokenizer("tiny_deberta_ner", DebertaV2TokenizerFast,
+                     n.Sequence([n.Strip(), n.Precompiled(unigram.MAP), n.Replace(Regex(" {2,}"), " ")]), p.Metaspace(),
+                     ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"], "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
+    checkpoint("tiny_deberta_ner", DebertaV2ForTokenClassification,
+               DebertaV2Config(vocab_size=rows, max_position_embeddings=POSITIONS, type_vocab_size=0, relative_attention=True,
+                               position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True, pos_att_type=["p2c", "c2p"],
+                               position_biased_input=False, pad_token_id=0, **SHAPE, **reading.named(reading.LABELS)), SEED + 44)
+    rows = modernbert_tokenizer("tiny_modernbert")
+    checkpoint("tiny_modernbert", ModernBertForSequenceClassification,
+               ModernBertConfig(vocab_size=rows, max_position_embeddings=POSITIONS, local_attention=8, pad_token_id=1, bos_token_id=0,
+                                eos_token_id=2, cls_token_id=0, sep_token_id=2, classifier_pooling="mean", **SHAPE,
+                                **reading.named(["negative", "neutral", "positive"])), SEED + 45)
+
+
+def modernbert_tokenizer(name):
+    """Makes a tokenizer as those on the hub are: NFC before byte-level BPE, and a template."""
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(reading.TEXTS * 3 + [reading.LONG] * 3, vocab_size=400, min_frequency=2, show_progress=False,
+                                special_tokens=["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"])
+    made = Tokenizer.from_str(trained.to_str())
+    made.normalizer = n.NFC()
+    made.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]",
+                                                        special_tokens=[("[CLS]", 0), ("[SEP]", 2)])
+    whole = PreTrainedTokenizerFast(tokenizer_object=made, model_max_length=POSITIONS, cls_token="[CLS]", pad_token="[PAD]",
+                                    sep_token="[SEP]", unk_token="[UNK]", mask_token="[MASK]",
+                                    model_input_names=["input_ids", "attention_mask"])
+    whole.save_pretrained(reading.folder(name))
+    return len(whole)
+
+
 def cases():
     found = []
 
@@ -84,6 +115,15 @@ def cases():
     pipe = reading.load("text-classification", model)
     for parameters in ({"truncation": True}, {"truncation": True, "top_k": None}):
         case(pipe, "text-classification", model, texts, parameters, lambda out: reading.plain(out[0] if len(out) == 1 else out))
+    model = "tiny_deberta_ner"
+    pipe = reading.load("token-classification", model)
+    for parameters in reading.TOKEN_PARAMETERS[1:9]:
+        case(pipe, "ner", model, reading.TEXTS + [reading.LONG], parameters)
+    model = "tiny_modernbert"
+    pipe = reading.load("text-classification", model)
+    for parameters in ({"truncation": True}, {"truncation": True, "top_k": None}):
+        case(pipe, "text-classification", model, reading.TEXTS + [reading.LONG], parameters,
+             lambda out: reading.plain(out[0] if len(out) == 1 else out))
     model = "tiny_camembert_mlm"
     pipe = reading.load("fill-mask", model)
     texts = [text.replace("[MASK]", "<mask>") for text in (
