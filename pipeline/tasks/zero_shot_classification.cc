@@ -110,8 +110,11 @@ Columns columns_of(const ModelFacts& facts, const Json* config) {
           .contradiction = entailment.value_or(last) == 0 && entailment ? last : 0};
 }
 
+using SharedTokens = std::shared_ptr<const Tokens>;
+
 struct Settings {
   std::optional<Labels> labels;
+  std::vector<SharedTokens> hypotheses;  // of the labels
   HypothesisTemplate hypothesis;
   std::string hypothesis_text;
   bool multi_label = false;
@@ -123,12 +126,46 @@ struct Question {
   std::vector<std::string> sequences;
   bool is_list = false;
   Labels labels;
+  std::vector<SharedTokens> hypotheses;  // of the labels
 };
 
 struct ZeroShotState final : TaskState {
   Question question;
-  std::vector<bool> cut_by_default;  // per sequence
+  std::vector<bool> cut_by_default;              // per sequence
+  std::vector<std::size_t> row_count;            // per sequence
+  std::vector<std::vector<std::size_t>> row_of;  // per sequence and label, among the sequence's own
 };
+
+/// The row that asks the same, a new one if there is none: labels that the tokenizer cannot tell
+/// apart have one answer.
+std::size_t row_for(Item item, std::size_t first, std::vector<Item>& rows) {
+  for (std::size_t row = first; row < rows.size(); ++row) {
+    if (rows[row].ids == item.ids) return row - first;
+  }
+  rows.push_back(std::move(item));
+  return rows.size() - 1 - first;
+}
+
+EncodeOptions encode_options(const TextRules& rules) {
+  EncodeOptions options;
+  options.parse_special = !rules.plain_specials;
+  return options;
+}
+
+/// Cuts the hypotheses of labels into tokens, to be joined with any number of texts.
+Result<std::vector<SharedTokens>> hypotheses_of(const Labels& labels,
+                                                const HypothesisTemplate& hypothesis,
+                                                const Tokenizer& tokenizer,
+                                                const TextRules& rules) {
+  std::vector<SharedTokens> all;
+  all.reserve(labels.size());
+  for (const std::string& label : labels) {
+    auto tokens = tokenizer.tokens_of(hypothesis.fill(label), encode_options(rules));
+    if (!tokens) return std::move(tokens).error();
+    all.push_back(*std::move(tokens));
+  }
+  return all;
+}
 
 class ZeroShotClassification final : public Task {
  public:
@@ -144,15 +181,21 @@ class ZeroShotClassification final : public Task {
     state->question = *std::move(question);
     Prepared prepared;
     for (const std::string& sequence : state->question.sequences) {
+      const auto tokens = tokenizer_->tokens_of(sequence, encode_options(rules_));
+      if (!tokens) return tokens.error();
+      const std::size_t first = prepared.items.size();
       bool cut_by_default = false;
-      for (const std::string& label : state->question.labels) {
-        auto encoded = encode(sequence, settings_.hypothesis.fill(label));
+      std::vector<std::size_t> row_of;
+      for (const SharedTokens& hypothesis : state->question.hypotheses) {
+        auto encoded = encode(**tokens, *hypothesis);
         if (!encoded) return std::move(encoded).error();
         cut_by_default = cut_by_default || encoded->cut_by_default;
         prepared.truncated = prepared.truncated || encoded->cut;
-        prepared.items.push_back(std::move(encoded->item));
+        row_of.push_back(row_for(std::move(encoded->item), first, prepared.items));
       }
       state->cut_by_default.push_back(cut_by_default);
+      state->row_count.push_back(prepared.items.size() - first);
+      state->row_of.push_back(std::move(row_of));
     }
     prepared.state = std::move(state);
     return prepared;
@@ -164,7 +207,7 @@ class ZeroShotClassification final : public Task {
         state.question.sequences.size(),
         state.question.is_list,
         rows,
-        [&](std::size_t) { return state.question.labels.size(); },
+        [&](std::size_t i) { return state.row_count[i]; },
         [&](std::size_t i, std::span<const RowView> own) { return result_of(state, i, own); });
   }
 
@@ -216,6 +259,7 @@ class ZeroShotClassification final : public Task {
             "{\"sequences\": …, \"candidate_labels\": […]}");
       }
       question.labels = *settings_.labels;
+      question.hypotheses = settings_.hypotheses;
       return {};
     }
     auto labels = read_labels(*own);
@@ -232,14 +276,16 @@ class ZeroShotClassification final : public Task {
     if (settings_.hypothesis.fill(labels->front()) == settings_.hypothesis_text) {
       return bad_input("the first label does not change the hypothesis_template");
     }
+    auto hypotheses = hypotheses_of(*labels, settings_.hypothesis, *tokenizer_, rules_);
+    if (!hypotheses) return std::move(hypotheses).error();
+    question.hypotheses = *std::move(hypotheses);
     question.labels = *std::move(labels);
     return {};
   }
 
   /// Cuts the sequence, never the hypothesis.
-  Result<EncodedText> encode(const std::string& sequence, const std::string& hypothesis) const {
-    EncodeOptions options;
-    options.parse_special = !rules_.plain_specials;
+  Result<EncodedText> encode(const Tokens& sequence, const Tokens& hypothesis) const {
+    EncodeOptions options = encode_options(rules_);
     const std::size_t positions =
         rules_.max_positions == 0 ? std::numeric_limits<std::size_t>::max() : rules_.max_positions;
     const std::size_t own_limit = tokenizer_->model_max_length();
@@ -248,10 +294,10 @@ class ZeroShotClassification final : public Task {
     truncation.side = tokenizer_->truncation_side();
     truncation.max_length = std::min(own_limit, positions);
     options.truncation = truncation;
-    auto encoding = tokenizer_->encode_pair(sequence, hypothesis, options);
+    auto encoding = tokenizer_->join(sequence, hypothesis, options);
     if (!encoding && encoding.error().code == "BAD_TRUNCATION") {
       options.truncation.reset();
-      encoding = tokenizer_->encode_pair(sequence, hypothesis, options);
+      encoding = tokenizer_->join(sequence, hypothesis, options);
     }
     if (!encoding) return std::move(encoding).error();
     const bool too_long = encoding->ids.size() > positions;
@@ -275,18 +321,21 @@ class ZeroShotClassification final : public Task {
   Result<Json> result_of(const ZeroShotState& state,
                          std::size_t sequence,
                          std::span<const RowView> rows) const {
+    const std::vector<std::size_t>& row_of = state.row_of[sequence];
     std::vector<float> scores;
-    for (const RowView& row : rows) {
-      if (!all_finite(row.values)) {
+    for (const std::size_t row : row_of) {
+      const std::span<const float> values = rows[row].values;
+      if (!all_finite(values)) {
         return error(Errc::invalid_input,
                      "NONFINITE",
                      "a score is not a finite number; see `on_nonfinite` of the stage");
       }
-      scores.push_back(row.values[settings_.columns.entailment]);
+      scores.push_back(values[settings_.columns.entailment]);
     }
-    if (settings_.multi_label || rows.size() == 1) {
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        std::array<float, 2> two = {rows[i].values[settings_.columns.contradiction], scores[i]};
+    if (settings_.multi_label || scores.size() == 1) {
+      for (std::size_t i = 0; i < scores.size(); ++i) {
+        std::array<float, 2> two = {rows[row_of[i]].values[settings_.columns.contradiction],
+                                    scores[i]};
         softmax_in_place(two);
         scores[i] = two[1];
       }
@@ -350,6 +399,19 @@ void read_template(ParameterReader& reader, Settings& settings, std::vector<Erro
   }
 }
 
+/// What the tokenizer cannot read of a label is said now, not for every record.
+void read_hypotheses(ParameterReader& reader, const TaskRequest& request, Settings& settings) {
+  if (!settings.labels) return;
+  auto hypotheses =
+      hypotheses_of(*settings.labels, settings.hypothesis, *request.tokenizer, request.rules);
+  if (hypotheses) {
+    settings.hypotheses = *std::move(hypotheses);
+  } else {
+    reader.bad("candidate_labels",
+               fmt::format("labels that the tokenizer can read ({})", hypotheses.error().message));
+  }
+}
+
 MadeTask make(const TaskRequest& request) {
   MadeTask made;
   const Json none = Json::object();
@@ -362,6 +424,7 @@ MadeTask make(const TaskRequest& request) {
   const auto new_name = reader.flag("multi_label");
   settings.multi_label = old_name ? *old_name : new_name.value_or(false);
   settings.columns = columns_of(request.facts, request.config.get());
+  read_hypotheses(reader, request, settings);
   if (made.errors.empty()) {
     made.task = std::make_unique<ZeroShotClassification>(
         request.tokenizer, request.rules, std::move(settings));

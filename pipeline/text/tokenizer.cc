@@ -350,13 +350,28 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first,
   if (auto checked = check_text(second); !checked) return std::move(checked).error();
   const Lent lent;
   Scratch& memory = *lent;
-  const std::size_t specials = options.add_special_tokens ? parts_->post.special_tokens(true) : 0;
   if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.first).take(first)) return unknown();
   if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(second)) return unknown();
+  return join(memory.first, memory.second, options);
+}
+
+Result<std::shared_ptr<const Tokens>> Tokenizer::tokens_of(std::string_view text,
+                                                           const EncodeOptions& options) const {
+  if (auto checked = check_text(text); !checked) return std::move(checked).error();
+  const Lent lent;
+  auto tokens = std::make_shared<Tokens>();
+  if (!Parts::Run(*parts_, options, kNoLimit, *lent, *tokens).take(text)) return unknown();
+  return std::shared_ptr<const Tokens>(std::move(tokens));
+}
+
+Result<Encoding> Tokenizer::join(const Tokens& first,
+                                 const Tokens& second,
+                                 const EncodeOptions& options) const {
+  const std::size_t specials = options.add_special_tokens ? parts_->post.special_tokens(true) : 0;
   const Truncation truncation = options.truncation.value_or(Truncation{});
-  auto windows = truncate(memory.first.ids.size(), memory.second.ids.size(), specials, truncation);
+  auto windows = truncate(first.ids.size(), second.ids.size(), specials, truncation);
   if (!windows) return std::move(windows).error();
-  return parts_->post.apply(memory.first, &memory.second, *windows, options);
+  return parts_->post.apply(first, &second, *windows, options);
 }
 
 Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words,

@@ -22,6 +22,8 @@ struct Offset {
   friend bool operator==(const Offset&, const Offset&) = default;
 };
 
+struct Tokens;
+
 /// A text or a pair as the model reads it. All vectors that are filled are as long as `ids`.
 struct Encoding {
   std::vector<std::int32_t> ids;
@@ -99,6 +101,17 @@ class Tokenizer {
   Result<Encoding> encode_pair(std::string_view first,
                                std::string_view second,
                                const EncodeOptions& options = {}) const;
+
+  /// Cuts one text into tokens for join(), which may take them any number of times. Errors as
+  /// encode().
+  Result<std::shared_ptr<const Tokens>> tokens_of(std::string_view text,
+                                                  const EncodeOptions& options = {}) const;
+
+  /// Gives what encode_pair() gives for the texts that the tokens are of. options: those of
+  /// tokens_of(). Errors: BAD_TRUNCATION.
+  Result<Encoding> join(const Tokens& first,
+                        const Tokens& second,
+                        const EncodeOptions& options = {}) const;
 
   /// Encodes a text that is cut into words already. The offsets of a token are those in its word,
   /// `words` holds the number of the word. Errors as encode().

@@ -210,6 +210,27 @@ TEST(ZeroShot, refuses_wrong_inputs_and_takes_labels_of_the_record) {
   EXPECT_THAT(refusal(task, labels, "7"), HasSubstr("BAD_INPUT"));
 }
 
+/// Float arithmetic may depend on the place in a batch; the same question must not.
+TEST(ZeroShot, labels_that_the_tokenizer_cannot_tell_apart_share_a_row) {
+  const MadeTask made = make("zero-shot-classification",
+                             Json::parse(R"({"candidate_labels": ["good", "GOOD", "bad"]})"));
+  ASSERT_TRUE(made.task);
+  const auto prepared = made.task->prepare(Json::parse(R"(["the phone", "the screen"])"));
+  ASSERT_TRUE(prepared);
+  ASSERT_EQ(prepared->items.size(), 4U);
+  const std::vector<float> sure = {0.0F, 3.0F};
+  const std::vector<float> unsure = {0.0F, 1.0F};
+  const std::vector<RowView> rows = {{unsure, 2}, {sure, 2}, {sure, 2}, {unsure, 2}};
+
+  const auto result = made.task->finish(*prepared, rows);
+
+  ASSERT_TRUE(result);
+  // Of equal scores the later label comes first.
+  EXPECT_EQ((*result)[0]["labels"].dump(), R"(["bad","GOOD","good"])");
+  EXPECT_EQ((*result)[1]["labels"].dump(), R"(["GOOD","good","bad"])");
+  EXPECT_EQ((*result)[1]["scores"][0], (*result)[1]["scores"][1]);
+}
+
 TEST(ZeroShot, cuts_the_text_and_never_the_hypothesis) {
   std::string text;
   for (int i = 0; i < 60; ++i) text += "good ";

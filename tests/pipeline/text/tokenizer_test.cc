@@ -183,6 +183,25 @@ TEST(Tokenizer, a_folder_with_vocab_txt_alone_gives_the_same_tokenizer) {
   }
 }
 
+TEST(Tokenizer, tokens_of_texts_are_joined_to_what_a_pair_gives) {
+  const auto tokenizer = small();
+  const EncodeOptions cutting = {.truncation = Truncation{.max_length = 5}, .want_offsets = true};
+  const auto first = tokenizer->tokens_of("a b c", cutting);
+  const auto second = tokenizer->tokens_of("b", cutting);
+  ASSERT_TRUE(first && second);
+
+  for (const std::string text : {"a b c", "b"}) {
+    const auto joined = tokenizer->join(**first, text == "b" ? **second : **first, cutting);
+    const auto whole = tokenizer->encode_pair("a b c", text, cutting);
+    ASSERT_TRUE(joined && whole);
+    EXPECT_EQ(joined->ids, whole->ids);
+    EXPECT_EQ(joined->offsets, whole->offsets);
+    EXPECT_EQ(joined->words, whole->words);
+    EXPECT_EQ(joined->truncated, whole->truncated);
+  }
+  EXPECT_EQ(tokenizer->tokens_of("\xC3").error().code, "BAD_UTF8");
+}
+
 TEST(Tokenizer, special_tokens_of_the_settings_are_found_in_the_text) {
   const auto tokenizer =
       Tokenizer::parse(
