@@ -4,9 +4,8 @@
 #include <array>
 #include <chrono>
 #include <span>
+#include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 namespace millrace::pipeline {
 namespace {
@@ -24,12 +23,37 @@ constexpr std::array<std::size_t, 5> kOnAccelerator = {2048, 4096, 8192, 16384, 
 constexpr const char* kText =
     "the quick brown fox jumps over the lazy dog and runs away into the dark wood behind the house";
 
+Wanted wanted_of(HeadKind head) {
+  switch (head) {
+    case HeadKind::none:
+      return Wanted::mean;
+    case HeadKind::sequence_classification:
+      return Wanted::head;
+    case HeadKind::token_classification:
+    case HeadKind::question_answering:
+      return Wanted::tokens;
+    case HeadKind::masked_lm:
+      return Wanted::masked;
+  }
+  return Wanted::mean;
+}
+
 }  // namespace
 
-std::size_t measure_batch_budget(const Task& task, const Model& model) {
-  const auto prepared = task.prepare(Json(kText));
-  if (!prepared || prepared->items.empty()) return kFallback;
-  const Item& item = prepared->items.front();
+Item typical_row(const Tokenizer& tokenizer, const ModelFacts& facts) {
+  Item row;
+  row.wanted = wanted_of(facts.head);
+  auto encoding = tokenizer.encode(kText);
+  if (!encoding) return row;
+  row.ids = std::move(encoding->ids);
+  if (facts.max_positions != 0 && row.ids.size() > facts.max_positions)
+    row.ids.resize(facts.max_positions);
+  if (row.wanted == Wanted::masked) row.positions = {0};
+  return row;
+}
+
+std::size_t measure_batch_budget(const Item& row, const Model& model) {
+  if (row.ids.empty()) return kFallback;
   const auto workspace = model.make_workspace();
   const bool on_cpu = model.facts().device == "cpu";
   const auto sizes =
@@ -38,7 +62,7 @@ std::size_t measure_batch_budget(const Task& task, const Model& model) {
   std::size_t best = 0;
   double best_rate = 0;
   for (const std::size_t tokens : sizes) {
-    const std::vector<const Item*> rows(std::max<std::size_t>(1, tokens / item.cost()), &item);
+    const std::vector<const Item*> rows(std::max<std::size_t>(1, tokens / row.cost()), &row);
     const Batch batch = pack(rows);
     if (best == 0 && !model.forward(batch, *workspace))
       return kFallback;  // the first run also warms up

@@ -253,6 +253,15 @@ Description describe(const fs::path& folder, const std::string& task) {
   std::vector<Error>& errors = description.errors;
   description.task = find_task(task);
   if (description.task == nullptr && !task.empty()) errors.push_back(unknown_task(task));
+  if (description.task != nullptr && !description.task->needs_model) {
+    std::error_code problem;
+    if (!fs::is_directory(folder, problem)) {
+      errors.push_back(no_folder(folder));
+    } else {
+      keep(description.tokenizer, Tokenizer::load(folder.string()), errors);
+    }
+    return description;
+  }
   keep(description.config, read_config(folder), errors);
   if (!description.config) return description;
   if (task.empty()) keep(description.task, infer_task(folder, *description.config), errors);

@@ -30,7 +30,8 @@ struct Description {
 /// Reads the small files of a folder and checks that they belong together and fit the task.
 ///
 /// task: a name, or empty: what the architecture in config.json is for. Opens the weight files and
-/// reads their tables; needs no torch and no device. Errors, all of them: UNKNOWN_TASK with the
+/// reads their tables; needs no torch and no device. For a task without a model only the tokenizer
+/// is read. Errors, all of them: UNKNOWN_TASK with the
 /// closest name; NO_MODEL, BAD_MODEL_CONFIG, UNSUPPORTED_MODEL; those of Tokenizer::load and
 /// Checkpoint::open; NO_HEAD; HEAD_MISMATCH; VOCABULARY_MISMATCH.
 Description describe(const std::filesystem::path& folder, const std::string& task);

@@ -5,6 +5,7 @@
 #include "pipeline/models/table.h"
 #include "pipeline/runtime/batch_budget.h"
 #include "pipeline/runtime/description.h"
+#include "pipeline/runtime/tokenizer_only.h"
 #include "pipeline/tasks/table.h"
 #include "pipeline/tensor/device.h"
 #include "pipeline/tensor/version.h"
@@ -56,10 +57,12 @@ SharedModels& shared_models() {
 
 class LoadedPipelineParts final : public Pipeline {
  public:
-  LoadedPipelineParts(std::unique_ptr<const Task> task, std::shared_ptr<const Model> model)
+  LoadedPipelineParts(std::unique_ptr<const Task> task,
+                      std::shared_ptr<const Model> model,
+                      const Tokenizer& tokenizer)
       : task_(std::move(task)),
         model_(std::move(model)),
-        batch_tokens_(measure_batch_budget(*task_, *model_)) {}
+        batch_tokens_(measure_batch_budget(typical_row(tokenizer, model_->facts()), *model_)) {}
 
   const Task& task() const override { return *task_; }
 
@@ -101,11 +104,26 @@ void append(std::vector<Error>& errors, std::vector<Error> more) {
   for (Error& problem : more) errors.push_back(std::move(problem));
 }
 
+/// Only how device and dtype are written: whether a device is there is for the machine that runs
+/// it.
+void check_places(const PipelineOptions& options, std::vector<Error>& errors) {
+  const auto any = [] { return DeviceProbe{std::numeric_limits<std::size_t>::max(), {}}; };
+  if (auto device = resolve_device(options.device, any); !device)
+    errors.push_back(std::move(device).error());
+  if (auto dtype = resolve_dtype(options.dtype, "cpu", Json::object(), StoredType::f32); !dtype)
+    errors.push_back(std::move(dtype).error());
+}
+
 /// Builds what the description and the options ask for; a head that the weights lack is left out,
 /// so that everything else is looked at.
 std::shared_ptr<const Model> build_model(const PipelineOptions& options,
                                          const Description& description,
                                          std::vector<Error>& errors) {
+  if (description.task != nullptr && !description.task->needs_model) {
+    check_places(options, errors);
+    if (!errors.empty()) return nullptr;
+    return tokenizer_only(options.model, options.revision);
+  }
   auto device = resolve_device(options.device);
   if (!device) {
     errors.push_back(std::move(device).error());
@@ -166,7 +184,8 @@ LoadedPipeline load_pipeline(const PipelineOptions& options) {
                                           .rules = rules_of(options, model->facts())});
   errors = std::move(made.errors);
   if (errors.empty())
-    loaded.pipeline = std::make_shared<const LoadedPipelineParts>(std::move(made.task), model);
+    loaded.pipeline = std::make_shared<const LoadedPipelineParts>(
+        std::move(made.task), model, *description.tokenizer);
   return loaded;
 }
 
@@ -174,13 +193,7 @@ std::vector<Error> lint_pipeline(const PipelineOptions& options) {
   Description description = describe(options.model, options.task);
   std::vector<Error> errors = std::move(description.errors);
   check_options(options, description, errors);
-  // Only how device and dtype are written: whether a device is there is for the machine that runs
-  // it.
-  const auto any = [] { return DeviceProbe{std::numeric_limits<std::size_t>::max(), {}}; };
-  if (auto device = resolve_device(options.device, any); !device)
-    errors.push_back(std::move(device).error());
-  if (auto dtype = resolve_dtype(options.dtype, "cpu", Json::object(), StoredType::f32); !dtype)
-    errors.push_back(std::move(dtype).error());
+  check_places(options, errors);
   return errors;
 }
 

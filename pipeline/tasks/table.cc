@@ -5,6 +5,7 @@
 #include "pipeline/tasks/question_answering.h"
 #include "pipeline/tasks/text_classification.h"
 #include "pipeline/tasks/token_classification.h"
+#include "pipeline/tasks/tokenization.h"
 #include "pipeline/tasks/zero_shot_classification.h"
 
 #include <algorithm>
@@ -32,7 +33,8 @@ std::span<const TaskEntry> tasks() {
                                  question_answering(),
                                  zero_shot_classification(),
                                  fill_mask(),
-                                 feature_extraction()};
+                                 feature_extraction(),
+                                 tokenization()};
   return all;
 }
 
@@ -58,7 +60,8 @@ std::vector<Error> check_parameters(const TaskEntry& task,
                                     const Json& parameters,
                                     std::shared_ptr<const Tokenizer> tokenizer) {
   if (!tokenizer) {
-    auto small = Tokenizer::parse(kSmallTokenizer, R"({"mask_token": "[MASK]"})");
+    auto small =
+        Tokenizer::parse(kSmallTokenizer, R"({"mask_token": "[MASK]", "pad_token": "[PAD]"})");
     if (!small) return {std::move(small).error()};
     tokenizer = *std::move(small);
   }

@@ -19,7 +19,7 @@ namespace millrace::pipeline {
 struct TaskRequest {
   std::shared_ptr<const Tokenizer> tokenizer;
   ModelFacts facts;
-  std::shared_ptr<const Json> config;      // config.json
+  std::shared_ptr<const Json> config;      // config.json; null without a model
   std::shared_ptr<const Json> parameters;  // an object; null: none
   TextRules rules;
 };
@@ -54,6 +54,7 @@ struct TaskEntry {
   HeadKind head = HeadKind::none;  // the head that it reads
   std::vector<Parameter> (*parameters)();
   MadeTask (*make)(const TaskRequest& request);
+  bool needs_model = true;  // false: the tokenizer of a folder is all that it reads
 };
 
 std::span<const TaskEntry> tasks();

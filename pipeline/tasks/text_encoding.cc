@@ -41,9 +41,18 @@ Truncation::Strategy strategy_named(std::string_view name) {
   return Truncation::Strategy::longest_first;
 }
 
+/// Without a word about padding or truncation a length alone means that it is cut to.
+bool says_padding(const ParameterReader& reader) {
+  const Json* padding = reader.find("padding");
+  if (padding == nullptr || padding->is_null()) return false;
+  return !padding->is_boolean() || padding->get<bool>();
+}
+
 }  // namespace
 
 std::span<const Parameter> tokenizer_parameters() { return kParameters; }
+
+std::span<const std::string_view> padding_words() { return kPaddings; }
 
 TextEncoding::TextEncoding(std::shared_ptr<const Tokenizer> tokenizer,
                            TextRules rules,
@@ -57,40 +66,44 @@ TextEncoding::TextEncoding(std::shared_ptr<const Tokenizer> tokenizer,
       padding != nullptr && !padding->is_boolean() && !padding->is_null()) {
     reader.choice("padding", kPaddings);
   }
-  read_truncation(reader);
+  const AskedTruncation asked = read_truncation(reader, *tokenizer_, options_.add_special_tokens);
+  options_.truncation = asked.truncation;
+  never_cut_ = asked.never;
 }
 
-/// Source: transformers 4.57, tokenization_utils_base.py, _get_padding_truncation_strategies().
-void TextEncoding::read_truncation(ParameterReader& reader) {
+AskedTruncation read_truncation(ParameterReader& reader,
+                                const Tokenizer& tokenizer,
+                                bool add_special_tokens) {
+  AskedTruncation asked;
   const auto max_length = reader.integer("max_length", 1, kMostTokens);
   const Json* written = reader.find("truncation");
   const bool given = written != nullptr && !written->is_null();
   std::optional<Truncation::Strategy> strategy;
   if (!given) {
-    // A length alone means that it is cut to.
-    if (max_length) strategy = Truncation::Strategy::longest_first;
+    if (max_length && !says_padding(reader)) strategy = Truncation::Strategy::longest_first;
   } else if (written->is_boolean()) {
     if (written->get<bool>()) strategy = Truncation::Strategy::longest_first;
-    never_cut_ = !written->get<bool>();
+    asked.never = !written->get<bool>();
   } else if (const auto word = reader.choice("truncation", kStrategies)) {
-    never_cut_ = *word == "do_not_truncate";
-    if (!never_cut_) strategy = strategy_named(*word);
+    asked.never = *word == "do_not_truncate";
+    if (!asked.never) strategy = strategy_named(*word);
   }
-  if (!strategy) return;
+  if (!strategy) return asked;
   Truncation truncation;
   truncation.strategy = *strategy;
-  truncation.side = tokenizer_->truncation_side();
+  truncation.side = tokenizer.truncation_side();
   // Without a length the tokenizer's own limit counts; one without a limit does not cut.
   truncation.max_length =
-      max_length ? static_cast<std::size_t>(*max_length) : tokenizer_->model_max_length();
-  const std::size_t specials = options_.add_special_tokens ? tokenizer_->special_tokens(false) : 0;
+      max_length ? static_cast<std::size_t>(*max_length) : tokenizer.model_max_length();
+  const std::size_t specials = add_special_tokens ? tokenizer.special_tokens(false) : 0;
   if (truncation.max_length < specials) {
     // transformers cuts nothing then, which is not what was asked for.
     reader.bad("max_length",
                fmt::format("at least {}: so many special tokens are added", specials));
-    return;
+    return asked;
   }
-  if (truncation.max_length < kUnlimited) options_.truncation = truncation;
+  if (truncation.max_length < kUnlimited) asked.truncation = truncation;
+  return asked;
 }
 
 Result<EncodedText> TextEncoding::encode(const TextInput& input) const {

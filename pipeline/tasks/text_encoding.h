@@ -12,12 +12,30 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace millrace::pipeline {
 
 /// The arguments of a tokenizer's call that tasks pass on, with their names in transformers.
 std::span<const Parameter> tokenizer_parameters();
+
+/// How the arguments of a call cut a text.
+struct AskedTruncation {
+  std::optional<Truncation> truncation;  // empty: as long as the text is
+  bool never = false;                    // the call says so itself
+};
+
+/// Reads truncation and max_length, with `padding` where it changes what they mean; `padding`
+/// itself is checked by the caller.
+///
+/// Source: transformers 4.57, tokenization_utils_base.py, _get_padding_truncation_strategies().
+AskedTruncation read_truncation(ParameterReader& reader,
+                                const Tokenizer& tokenizer,
+                                bool add_special_tokens);
+
+/// The words that the argument `padding` takes.
+std::span<const std::string_view> padding_words();
 
 /// What a stage says about texts beside the parameters of its call.
 struct TextRules {
@@ -50,8 +68,6 @@ class TextEncoding {
   Result<EncodedText> encode(const TextInput& input) const;
 
  private:
-  void read_truncation(ParameterReader& reader);
-
   std::shared_ptr<const Tokenizer> tokenizer_;
   TextRules rules_;
   EncodeOptions options_;

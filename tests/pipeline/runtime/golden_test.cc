@@ -127,6 +127,10 @@ TEST(Golden, tokenizers_of_sentencepiece_give_what_transformers_gives) {
   compare_all("", "sentencepiece_tasks.json");
 }
 
+TEST(Golden, tokenization_gives_what_the_tokenizers_of_transformers_give) {
+  compare_all("tokenization", "tokenization.json");
+}
+
 double cosine(const Json& a, const Json& b) {
   double dot = 0;
   double aa = 0;

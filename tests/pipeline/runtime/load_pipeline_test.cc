@@ -1,16 +1,12 @@
-#include "pipeline/runtime/pipeline.h"
+#include "tests/pipeline/runtime/checkpoint_copy.h"
 
-#include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 // What is said about folders that are not as they should be.
 
@@ -20,79 +16,13 @@ namespace {
 namespace fs = std::filesystem;
 
 using testing::HasSubstr;
-
-std::string golden(const std::string& name) {
-  const char* source = std::getenv("MILLRACE_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/tests/golden/" + name;
-}
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-/// A copy of a golden checkpoint that may be spoilt.
-class Folder {
- public:
-  explicit Folder(const std::string& name) {
-    static std::atomic<int> count = 0;
-    path_ = fs::temp_directory_path() /
-            ("millrace-load-" + std::to_string(getpid()) + "-" + std::to_string(count++));
-    fs::copy(golden(name), path_);
-  }
-
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  ~Folder() { fs::remove_all(path_); }
-
-  const fs::path& path() const { return path_; }
-
-  void set_config(const std::string& key, const Json& value) const {
-    Json config = Json::parse(bytes_of(path_ / "config.json"));
-    config[key] = value;
-    std::ofstream(path_ / "config.json") << config.dump();
-  }
-
-  /// Gives a tensor another name of the same length.
-  void hide(const std::string& name) const {
-    std::string bytes = bytes_of(path_ / "model.safetensors");
-    const auto at = bytes.find('"' + name + '"');
-    ASSERT_NE(at, std::string::npos) << name;
-    bytes[at + 1] = '_';
-    std::ofstream(path_ / "model.safetensors", std::ios::binary) << bytes;
-  }
-
-  /// Gives the tensors of the head names of the same length that nobody asks for.
-  void hide_head() const {
-    std::string bytes = bytes_of(path_ / "model.safetensors");
-    for (std::size_t at = 0; (at = bytes.find("\"classifier.", at)) != std::string::npos; ++at)
-      bytes.replace(at, 12, "\"clossifier.");
-    std::ofstream(path_ / "model.safetensors", std::ios::binary) << bytes;
-  }
-
- private:
-  fs::path path_;
-};
-
-PipelineOptions options_of(const fs::path& folder, const std::string& task) {
-  PipelineOptions options;
-  options.task = task;
-  options.model = folder;
-  options.device = "cpu";
-  return options;
-}
-
-std::vector<std::string> codes_of(const std::vector<Error>& errors) {
-  std::vector<std::string> codes;
-  for (const Error& problem : errors) codes.push_back(problem.code);
-  return codes;
-}
+using tests::CheckpointCopy;
+using tests::codes_of;
+using tests::golden;
+using tests::options_of;
 
 TEST(LoadPipeline, a_task_that_is_not_given_is_what_the_architecture_is_for) {
-  const Folder encoder("tiny_bert");
+  const CheckpointCopy encoder("tiny_bert");
   encoder.set_config("architectures", {"BertModel"});
 
   const auto classifier = load_pipeline(options_of(golden("tiny_bert"), ""));
@@ -104,7 +34,7 @@ TEST(LoadPipeline, a_task_that_is_not_given_is_what_the_architecture_is_for) {
 }
 
 TEST(LoadPipeline, an_architecture_that_is_for_no_task_of_ours_is_named) {
-  const Folder folder("tiny_bert");
+  const CheckpointCopy folder("tiny_bert");
   folder.set_config("architectures", {"BertForNextSentencePrediction"});
 
   const auto errors = lint_pipeline(options_of(folder.path(), ""));
@@ -114,8 +44,51 @@ TEST(LoadPipeline, an_architecture_that_is_for_no_task_of_ours_is_named) {
   EXPECT_THAT(errors[0].message, HasSubstr("text-classification, token-classification"));
 }
 
+TEST(LoadPipeline, tokenization_needs_nothing_but_the_files_of_a_tokenizer) {
+  const CheckpointCopy folder("tiny_bert");
+  fs::remove(folder.path() / "model.safetensors");
+  fs::remove(folder.path() / "config.json");
+
+  const auto loaded = load_pipeline(options_of(folder.path(), "tokenization"));
+
+  ASSERT_TRUE(loaded.pipeline) << loaded.errors.front().text();
+  const auto results = run_pipeline(*loaded.pipeline, {Json("the phone"), Json(7)});
+  ASSERT_TRUE(results[0]) << results[0].error().text();
+  EXPECT_EQ((*results[0])["input_ids"].size(), 4U);
+  EXPECT_EQ(results[1].error().code, "BAD_INPUT");
+  EXPECT_TRUE(lint_pipeline(options_of(folder.path(), "tokenization")).empty());
+}
+
+TEST(LoadPipeline, the_revision_of_a_tokenizer_follows_from_its_files) {
+  const CheckpointCopy folder("tiny_bert");
+  const auto revision = [&](const std::string& declared) {
+    PipelineOptions options = options_of(folder.path(), "tokenization");
+    options.revision = declared;
+    return load_pipeline(options).pipeline->model().facts().revision;
+  };
+
+  const std::string before = revision("");
+  EXPECT_EQ(revision("main"), "main@" + before);
+  std::ofstream(folder.path() / "tokenizer_config.json", std::ios::app) << "\n";
+  EXPECT_NE(revision(""), before);
+}
+
+TEST(LoadPipeline, tokenization_of_a_folder_without_a_tokenizer_says_what_is_missing) {
+  const CheckpointCopy folder("tiny_bert");
+  fs::remove(folder.path() / "tokenizer.json");
+  fs::remove(folder.path() / "vocab.txt");
+
+  EXPECT_EQ(codes_of(load_pipeline(options_of(folder.path(), "tokenization")).errors),
+            std::vector<std::string>{"NO_FILE"});
+  EXPECT_EQ(codes_of(load_pipeline(options_of("no/such", "tokenization")).errors),
+            std::vector<std::string>{"NO_MODEL"});
+  PipelineOptions misspelt = options_of(golden("tiny_bert"), "tokenization");
+  misspelt.device = "xpu";
+  EXPECT_EQ(load_pipeline(misspelt).errors.size(), 1U);
+}
+
 TEST(LoadPipeline, a_checkpoint_without_a_head_is_refused_and_lint_sees_it) {
-  const Folder folder("tiny_bert");
+  const CheckpointCopy folder("tiny_bert");
   folder.hide_head();
   folder.set_config("architectures", {"BertModel"});
 
@@ -132,7 +105,7 @@ TEST(LoadPipeline, a_checkpoint_without_a_head_is_refused_and_lint_sees_it) {
 
 TEST(LoadPipeline, a_head_is_known_by_the_name_that_its_architecture_gives_it) {
   // Its classifier.weight is that of tokens.
-  const Folder folder("model_roberta");
+  const CheckpointCopy folder("model_roberta");
   folder.hide("classifier.out_proj.weight");
 
   const auto errors = lint_pipeline(options_of(folder.path(), "text-classification"));
@@ -144,7 +117,7 @@ TEST(LoadPipeline, a_head_is_known_by_the_name_that_its_architecture_gives_it) {
 }
 
 TEST(LoadPipeline, labels_that_the_head_does_not_give_are_refused_and_lint_sees_it) {
-  const Folder folder("tiny_bert");
+  const CheckpointCopy folder("tiny_bert");
   folder.set_config("id2label", {{"0", "no"}, {"1", "yes"}});
 
   const auto linted = lint_pipeline(options_of(folder.path(), "text-classification"));
@@ -158,7 +131,7 @@ TEST(LoadPipeline, labels_that_the_head_does_not_give_are_refused_and_lint_sees_
 }
 
 TEST(LoadPipeline, a_tokenizer_of_another_model_is_refused_and_lint_sees_it) {
-  const Folder folder("tiny_bert");
+  const CheckpointCopy folder("tiny_bert");
   folder.set_config("vocab_size", 100);
 
   const auto errors = lint_pipeline(options_of(folder.path(), "feature-extraction"));
@@ -170,7 +143,7 @@ TEST(LoadPipeline, a_tokenizer_of_another_model_is_refused_and_lint_sees_it) {
 }
 
 TEST(LoadPipeline, a_model_that_cannot_be_run_is_named_with_those_that_can) {
-  const Folder folder("tiny_bert");
+  const CheckpointCopy folder("tiny_bert");
   folder.set_config("model_type", "gpt9");
 
   const auto errors = lint_pipeline(options_of(folder.path(), "feature-extraction"));
@@ -181,7 +154,7 @@ TEST(LoadPipeline, a_model_that_cannot_be_run_is_named_with_those_that_can) {
 }
 
 TEST(LoadPipeline, every_missing_file_is_named_at_once) {
-  const Folder folder("tiny_bert");
+  const CheckpointCopy folder("tiny_bert");
   for (const char* file : {"tokenizer.json", "vocab.txt", "model.safetensors"})
     fs::remove(folder.path() / file);
   PipelineOptions options = options_of(folder.path(), "text-classification");
@@ -193,7 +166,7 @@ TEST(LoadPipeline, every_missing_file_is_named_at_once) {
 }
 
 TEST(LoadPipeline, a_damaged_config_is_named_with_its_file) {
-  const Folder folder("tiny_bert");
+  const CheckpointCopy folder("tiny_bert");
   std::ofstream(folder.path() / "config.json") << "{\"model_type\": ";
 
   const auto errors = lint_pipeline(options_of(folder.path(), "text-classification"));

@@ -154,31 +154,11 @@ TEST(RunPipeline, a_lost_device_is_not_asked_again) {
   EXPECT_EQ(pipeline.model().batches.size(), 1U);
 }
 
-/// Gives every text the same number of tokens.
-class Fixed final : public Task {
- public:
-  explicit Fixed(std::vector<std::int32_t> ids) : ids_(std::move(ids)) {}
-
-  Result<Prepared> prepare(const Json& /*input*/) const override {
-    Prepared prepared;
-    prepared.items.push_back({.ids = ids_, .type_ids = {}});
-    return prepared;
-  }
-
-  Result<Json> finish(const Prepared& /*prepared*/,
-                      std::span<const RowView> /*rows*/) const override {
-    return Json();
-  }
-
- private:
-  std::vector<std::int32_t> ids_;
-};
-
 TEST(BatchBudget, stays_within_what_fits_the_device) {
-  const Fixed task(std::vector<std::int32_t>(16, 1));
+  const Item row = {.ids = std::vector<std::int32_t>(16, 1), .type_ids = {}};
 
-  const std::size_t on_cpu = measure_batch_budget(task, Adder("cpu"));
-  const std::size_t on_cuda = measure_batch_budget(task, Adder("cuda:0"));
+  const std::size_t on_cpu = measure_batch_budget(row, Adder("cpu"));
+  const std::size_t on_cuda = measure_batch_budget(row, Adder("cuda:0"));
 
   EXPECT_GE(on_cpu, 128U);
   EXPECT_LE(on_cpu, 1024U);
@@ -186,11 +166,30 @@ TEST(BatchBudget, stays_within_what_fits_the_device) {
   EXPECT_LE(on_cuda, 32'768U);
 }
 
+TEST(BatchBudget, is_measured_on_a_row_that_the_head_reads) {
+  constexpr std::string_view kTokenizer = R"({"added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": null, "decoder": null,
+    "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+              "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0}}})";
+  const auto tokenizer = Tokenizer::parse(kTokenizer, "");
+  ASSERT_TRUE(tokenizer);
+
+  const Item words = typical_row(**tokenizer, {.max_positions = 7});
+  const Item mask = typical_row(**tokenizer, {.head = HeadKind::masked_lm});
+  const Item answer = typical_row(**tokenizer, {.head = HeadKind::question_answering});
+
+  EXPECT_EQ(words.ids.size(), 7U);
+  EXPECT_EQ(words.wanted, Wanted::mean);
+  EXPECT_EQ(mask.wanted, Wanted::masked);
+  EXPECT_EQ(mask.positions.size(), 1U);
+  EXPECT_EQ(answer.wanted, Wanted::tokens);
+}
+
 TEST(BatchBudget, has_a_number_even_if_no_batch_can_be_run) {
   const Adder model;
 
-  EXPECT_EQ(measure_batch_budget(Fixed({kPoison}), model), 512U);
-  EXPECT_EQ(measure_batch_budget(Sums(), model), 512U);
+  EXPECT_EQ(measure_batch_budget({.ids = {kPoison}, .type_ids = {}}, model), 512U);
+  EXPECT_EQ(measure_batch_budget({}, model), 512U);
 }
 
 }  // namespace

@@ -98,6 +98,15 @@ TEST(TextEncoding, a_length_alone_cuts_and_with_false_it_does_not) {
             (Ids{1, 3, 4, 2}));
 }
 
+// Beside padding a length is one to pad to, as in transformers.
+TEST(TextEncoding, a_length_beside_padding_does_not_cut) {
+  for (const Json& padding : {Json(true), Json("max_length"), Json("do_not_pad")}) {
+    EXPECT_EQ(ids_of({{"max_length", 3}, {"padding", padding}}, {"a b", std::nullopt}),
+              (Ids{1, 3, 4, 2}));
+  }
+  EXPECT_EQ(ids_of({{"max_length", 3}, {"padding", false}}, {"a b", std::nullopt}), (Ids{1, 3, 2}));
+}
+
 TEST(TextEncoding, without_a_length_the_limit_of_the_tokenizer_counts) {
   const Made made = made_from({{"truncation", true}}, {}, R"({"model_max_length": 4})");
 
