@@ -87,6 +87,20 @@ const std::vector<Example>& examples() {
         R"({"id": 8, "question": "", "article": {"body": "The screen broke."}})",
         R"({"id": 9, "question": "what broke"})"},
        {{"questions.answered", 1}, {"questions.dead", 2}}},
+      {"moderation",
+       "comments.new",
+       {R"({"text": "you are awful"})", R"({"text": "well done"})", R"({"txt": "misspelt"})"},
+       {{"comments.blocked+comments.held+comments.published", 2}, {"comments.dead", 1}}},
+      {"mentions",
+       "posts",
+       {R"({"text": "the phone of Café Störung broke"})", R"({"text": ""})", R"({"text": 1})"},
+       {{"mentions.de+mentions.others", 2}, {"mentions.dead", 1}}},
+      {"tokens",
+       "documents",
+       {R"({"title": "Broken", "body": "the screen broke"})",
+        R"({"title": "", "body": "x"})",
+        R"({"title": "no body"})"},
+       {{"documents.tokens", 2}, {"documents.dead", 1}}},
   };
   return all;
 }
@@ -124,7 +138,9 @@ TEST_P(Examples, run_on_the_embedded_broker) {
                         {"MILLRACE_MINILM", minilm()},
                         {"MILLRACE_NLI", golden("tiny_nli")},
                         {"MILLRACE_NER", golden("tiny_ner")},
-                        {"MILLRACE_QA", golden("tiny_qa")}},
+                        {"MILLRACE_QA", golden("tiny_qa")},
+                        {"MILLRACE_MODERATION", golden("tiny_bert")},
+                        {"MILLRACE_LANGUAGE", golden("tiny_bert")}},
                        folder.path() / "log");
   const auto arrived = [&] {
     for (const auto& [topics, count] : example.expected) {

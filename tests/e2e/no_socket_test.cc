@@ -50,6 +50,8 @@ std::map<std::string, std::string> settings() {
           {"MILLRACE_MINILM", source + "/tests/golden/tiny_bert"},
           {"MILLRACE_NLI", source + "/tests/golden/tiny_nli"},
           {"MILLRACE_NER", source + "/tests/golden/tiny_ner"},
+          {"MILLRACE_MODERATION", source + "/tests/golden/tiny_bert"},
+          {"MILLRACE_LANGUAGE", source + "/tests/golden/tiny_bert"},
           {"MILLRACE_QA", source + "/tests/golden/tiny_qa"},
           {"MILLRACE_ARCHIVE", source + "/deploy/demo/reviews.jsonl"},
           {"MILLRACE_OUT", std::filesystem::temp_directory_path().string()}};
