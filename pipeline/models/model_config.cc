@@ -92,19 +92,33 @@ std::vector<std::string> ModelConfig::words(const char* key) {
   return words;
 }
 
-double ModelConfig::number_or(const char* key, double absent) const {
-  const Json* value = find(key);
-  return value != nullptr && value->is_number() ? value->get<double>() : absent;
+void ModelConfig::wrong_type(const char* key, const char* expected) {
+  complain(fmt::format(
+      "config.json: expected {} at {}, found {}", expected, key, json_[key].type_name()));
 }
 
-std::string ModelConfig::text_or(const char* key, std::string absent) const {
+double ModelConfig::number_or(const char* key, double absent) {
   const Json* value = find(key);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : std::move(absent);
+  if (value == nullptr) return absent;
+  if (value->is_number()) return value->get<double>();
+  wrong_type(key, "a number");
+  return absent;
 }
 
-bool ModelConfig::flag_or(const char* key, bool absent) const {
+std::string ModelConfig::text_or(const char* key, std::string absent) {
   const Json* value = find(key);
-  return value != nullptr && value->is_boolean() ? value->get<bool>() : absent;
+  if (value == nullptr) return absent;
+  if (value->is_string()) return value->get<std::string>();
+  wrong_type(key, "a text");
+  return absent;
+}
+
+bool ModelConfig::flag_or(const char* key, bool absent) {
+  const Json* value = find(key);
+  if (value == nullptr) return absent;
+  if (value->is_boolean()) return value->get<bool>();
+  wrong_type(key, "true or false");
+  return absent;
 }
 
 std::vector<std::string> ModelConfig::labels() {

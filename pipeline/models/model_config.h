@@ -32,9 +32,10 @@ class ModelConfig {
 
   bool has_null(const char* key) const;
 
-  double number_or(const char* key, double absent) const;
-  std::string text_or(const char* key, std::string absent) const;
-  bool flag_or(const char* key, bool absent) const;
+  /// Read a value that may be absent; one of another type is a complaint.
+  double number_or(const char* key, double absent);
+  std::string text_or(const char* key, std::string absent);
+  bool flag_or(const char* key, bool absent);
 
   /// Returns id2label in the order of the ids, which must be 0 … n − 1; without it LABEL_0 … for
   /// num_labels (default 2).
@@ -48,6 +49,7 @@ class ModelConfig {
 
  private:
   const Json* find(const char* key) const;
+  void wrong_type(const char* key, const char* expected);
 
   const Json& json_;
   std::vector<Error> errors_;

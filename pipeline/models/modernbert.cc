@@ -356,6 +356,7 @@ BuiltModel build(const ModelRequest& request) {
   ModelConfig config(*request.config);
   const Shape shape = shape_of(config);
   const std::vector<std::string> labels = config.labels();
+  const std::string problem_type = config.text_or("problem_type", "");
   if (!config.errors().empty()) return {.model = nullptr, .errors = config.errors()};
   const auto checkpoint = Checkpoint::open(request.folder);
   if (!checkpoint) return {.model = nullptr, .errors = {checkpoint.error()}};
@@ -370,7 +371,7 @@ BuiltModel build(const ModelRequest& request) {
   facts.vocab_size = static_cast<std::size_t>(shape.vocabulary);
   facts.max_positions = static_cast<std::size_t>(shape.positions);
   if (reads_labels) facts.labels = labels;
-  facts.problem_type = config.text_or("problem_type", "");
+  facts.problem_type = problem_type;
   facts.head = request.head;
   auto built = guarded("loading the weights",
                        [&] { return load(request, shape, facts, labels.size(), *checkpoint); });

@@ -375,18 +375,20 @@ BuiltModel build_text_encoder(const ModelRequest& request,
                               ModelConfig& config) {
   check_shape(shape, config);
   const std::vector<std::string> labels = config.labels();
+  const std::string model_type = config.text_or("model_type", "");
+  const std::string problem_type = config.text_or("problem_type", "");
+  const bool ties = config.flag_or("tie_word_embeddings", true);
   if (!config.errors().empty()) return {.model = nullptr, .errors = config.errors()};
   const auto checkpoint = Checkpoint::open(request.folder);
   if (!checkpoint) return {.model = nullptr, .errors = {checkpoint.error()}};
-  const Loading loading = {
-      .request = request,
-      .names = names,
-      .head = head,
-      .shape = shape,
-      .labels = labels,
-      .model_type = config.text_or("model_type", ""),
-      .problem_type = config.text_or("problem_type", ""),
-      .tied = head.kind == HeadKind::masked_lm && config.flag_or("tie_word_embeddings", true)};
+  const Loading loading = {.request = request,
+                           .names = names,
+                           .head = head,
+                           .shape = shape,
+                           .labels = labels,
+                           .model_type = model_type,
+                           .problem_type = problem_type,
+                           .tied = head.kind == HeadKind::masked_lm && ties};
   auto built = guarded("loading the weights", [&] { return load(loading, *checkpoint); });
   if (!built) return {.model = nullptr, .errors = {std::move(built).error()}};
   return *std::move(built);
