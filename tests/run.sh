@@ -16,7 +16,8 @@ lanes="${MILLRACE_LANES:-asan tsan fuzz release}"
 jobs="$(nproc)"
 # Running out of memory is tested, too: the allocator is to refuse, not to end the process.
 export ASAN_OPTIONS="allocator_may_return_null=1:${ASAN_OPTIONS:-}"
-export CCACHE_BASEDIR="$PWD" CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-8G}"
+# Objects are shared between clones: the folder of a build is no part of what is cached.
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE="${CCACHE_MAXSIZE:-8G}"
 
 say() { printf '\n== %s\n' "$*"; }
 
