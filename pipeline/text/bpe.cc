@@ -11,18 +11,21 @@
 namespace millrace::pipeline {
 namespace {
 
-constexpr std::size_t kEnd = static_cast<std::size_t>(-1);
+// Words have at most as many bytes as a record.
+using Place = std::uint32_t;
+
+constexpr Place kEnd = static_cast<Place>(-1);
 
 struct Symbol {
   std::int32_t id;
-  std::size_t end;  // byte; 0: joined to the one before
-  std::size_t before;
-  std::size_t after;
+  bool joined;  // to the one before
+  Place before;
+  Place after;
 };
 
 struct Candidate {
   std::uint32_t rank;
-  std::size_t at;
+  Place at;
   std::int32_t id;
 
   bool operator>(const Candidate& other) const {
@@ -37,10 +40,7 @@ std::uint64_t key(std::int32_t left, std::int32_t right) {
 
 }  // namespace
 
-Bpe::Bpe(const std::array<std::int32_t, 256>& byte_ids,
-         const std::vector<Merge>& merges,
-         std::unordered_map<std::string, std::int32_t> whole_words)
-    : byte_ids_(byte_ids), whole_words_(std::move(whole_words)) {
+BpeMerges::BpeMerges(const std::vector<Merge>& merges) {
   joins_.reserve(merges.size());
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const Merge& merge = merges[rank];
@@ -48,9 +48,46 @@ Bpe::Bpe(const std::array<std::int32_t, 256>& byte_ids,
   }
 }
 
-const Bpe::Join* Bpe::find(std::int32_t left, std::int32_t right) const {
+const BpeMerges::Join* BpeMerges::find(std::int32_t left, std::int32_t right) const {
   const auto found = joins_.find(key(left, right));
   return found != joins_.end() ? &found->second : nullptr;
+}
+
+void BpeMerges::join(std::vector<BpePiece>& pieces) const {
+  std::vector<Symbol> symbols;
+  symbols.reserve(pieces.size());
+  for (Place i = 0; i < pieces.size(); ++i) {
+    symbols.push_back(
+        {pieces[i].id, false, i == 0 ? kEnd : i - 1, i + 1 == pieces.size() ? kEnd : i + 1});
+  }
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> open;
+  const auto offer = [&](Place at) {
+    if (at == kEnd || symbols[at].after == kEnd) return;
+    if (const Join* join = find(symbols[at].id, symbols[symbols[at].after].id))
+      open.push({join->rank, at, join->id});
+  };
+  for (Place i = 0; i < symbols.size(); ++i) offer(i);
+  while (!open.empty()) {
+    const Candidate top = open.top();
+    open.pop();
+    Symbol& left = symbols[top.at];
+    if (left.joined || left.after == kEnd) continue;
+    Symbol& right = symbols[left.after];
+    const Join* join = find(left.id, right.id);
+    if (join == nullptr || join->id != top.id) continue;
+    left.id = top.id;
+    pieces[top.at].end = pieces[left.after].end;
+    right.joined = true;
+    left.after = right.after;
+    if (left.after != kEnd) symbols[left.after].before = top.at;
+    offer(left.before);
+    offer(top.at);
+  }
+  std::size_t kept = 0;
+  for (Place i = 0; i < symbols.size(); ++i) {
+    if (!symbols[i].joined) pieces[kept++] = {symbols[i].id, pieces[i].end};
+  }
+  pieces.resize(kept);
 }
 
 void Bpe::cut(std::string_view word, std::vector<BpePiece>& pieces) const {
@@ -61,40 +98,9 @@ void Bpe::cut(std::string_view word, std::vector<BpePiece>& pieces) const {
       return;
     }
   }
-  std::vector<Symbol> symbols;
-  symbols.reserve(word.size());
-  for (std::size_t i = 0; i < word.size(); ++i) {
-    symbols.push_back({byte_ids_[static_cast<unsigned char>(word[i])],
-                       i + 1,
-                       i == 0 ? kEnd : i - 1,
-                       i + 1 == word.size() ? kEnd : i + 1});
-  }
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> open;
-  const auto offer = [&](std::size_t at) {
-    if (at == kEnd || symbols[at].after == kEnd) return;
-    if (const Join* join = find(symbols[at].id, symbols[symbols[at].after].id))
-      open.push({join->rank, at, join->id});
-  };
-  for (std::size_t i = 0; i < symbols.size(); ++i) offer(i);
-  while (!open.empty()) {
-    const Candidate top = open.top();
-    open.pop();
-    Symbol& left = symbols[top.at];
-    if (left.end == 0 || left.after == kEnd) continue;
-    Symbol& right = symbols[left.after];
-    const Join* join = find(left.id, right.id);
-    if (join == nullptr || join->id != top.id) continue;
-    left.id = top.id;
-    left.end = right.end;
-    right.end = 0;
-    left.after = right.after;
-    if (left.after != kEnd) symbols[left.after].before = top.at;
-    offer(left.before);
-    offer(top.at);
-  }
-  for (std::size_t i = 0; i != kEnd; i = symbols[i].after) {
-    pieces.push_back({symbols[i].id, symbols[i].end});
-  }
+  for (std::size_t i = 0; i < word.size(); ++i)
+    pieces.push_back({byte_ids_[static_cast<unsigned char>(word[i])], i + 1});
+  merges_.join(pieces);
 }
 
 }  // namespace millrace::pipeline

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace millrace::pipeline {
@@ -15,11 +17,11 @@ struct BpePiece {
   std::size_t end = 0;
 };
 
-/// Joins the bytes of a word pair by pair, the pair of the lowest rank first and of equal ones the
-/// leftmost. Thread-safe. Takes n log n for n bytes.
+/// Joins the symbols of a word pair by pair, the pair of the lowest rank first and of equal ones
+/// the leftmost. Thread-safe. Takes n log n for n symbols.
 ///
 /// Source: tokenizers 0.22.2, models/bpe/word.rs, merge_all.
-class Bpe {
+class BpeMerges {
  public:
   struct Merge {
     std::int32_t left;
@@ -27,14 +29,11 @@ class Bpe {
     std::int32_t joined;
   };
 
-  /// byte_ids: the token of each byte. merges: the rank of each is its place; of equal pairs the
-  /// last counts. whole_words: words that are not cut at all.
-  Bpe(const std::array<std::int32_t, 256>& byte_ids,
-      const std::vector<Merge>& merges,
-      std::unordered_map<std::string, std::int32_t> whole_words);
+  /// The rank of each is its place; of equal pairs the last counts.
+  explicit BpeMerges(const std::vector<Merge>& merges);
 
-  /// Overwrites `pieces` with those of a word that is not empty.
-  void cut(std::string_view word, std::vector<BpePiece>& pieces) const;
+  /// Overwrites `pieces`, which hold the symbols of a word, with what they join to.
+  void join(std::vector<BpePiece>& pieces) const;
 
  private:
   struct Join {
@@ -44,8 +43,26 @@ class Bpe {
 
   const Join* find(std::int32_t left, std::int32_t right) const;
 
-  std::array<std::int32_t, 256> byte_ids_;
   std::unordered_map<std::uint64_t, Join> joins_;
+};
+
+/// Byte-level BPE: a word is cut into its bytes, and these are joined. Thread-safe.
+class Bpe {
+ public:
+  using Merge = BpeMerges::Merge;
+
+  /// byte_ids: the token of each byte. whole_words: words that are not cut at all.
+  Bpe(const std::array<std::int32_t, 256>& byte_ids,
+      const std::vector<Merge>& merges,
+      std::unordered_map<std::string, std::int32_t> whole_words)
+      : byte_ids_(byte_ids), merges_(merges), whole_words_(std::move(whole_words)) {}
+
+  /// Overwrites `pieces` with those of a word that is not empty.
+  void cut(std::string_view word, std::vector<BpePiece>& pieces) const;
+
+ private:
+  std::array<std::int32_t, 256> byte_ids_;
+  BpeMerges merges_;
   std::unordered_map<std::string, std::int32_t> whole_words_;
 };
 

@@ -1,6 +1,7 @@
 #include "pipeline/text/normalizer_json.h"
 
 #include "config/base/utf8.h"
+#include "pipeline/text/regex_json.h"
 
 #include <cstdint>
 #include <optional>
@@ -75,9 +76,16 @@ void read_replace(JsonReader& in, const Place& place, std::vector<Steps::Step>& 
   const Place pattern = in.child(place, "pattern");
   if (!in.object(pattern)) return;
   if (const Place regex = in.child(pattern, "Regex")) {
-    const std::string text = in.text(regex);
-    if (text != " {2,}") return in.unsupported(regex.pointer, text, "\" {2,}\", String");
-    steps.emplace_back(Steps::ReplaceSpaces{with});
+    if (in.text(regex) == " {2,}") {
+      steps.emplace_back(Steps::ReplaceSpaces{with});
+      return;
+    }
+    auto read = read_regex(in, regex);
+    if (!read) return;
+    if (read->may_be_empty())
+      return in.unsupported(
+          regex.pointer, "a pattern that may match nothing", "patterns that match something");
+    steps.emplace_back(Steps::ReplaceMatches{*std::move(read), with});
     return;
   }
   const Place text = in.child(pattern, "String");
@@ -87,10 +95,24 @@ void read_replace(JsonReader& in, const Place& place, std::vector<Steps::Step>& 
   steps.emplace_back(Steps::Replace{wanted, with});
 }
 
+BertNormalizerSpec read_bert(JsonReader& in, const Place& place) {
+  in.only(place, {"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"});
+  return BertNormalizerSpec{
+      .clean_text = in.flag(in.child(place, "clean_text"), true),
+      .handle_chinese_chars = in.flag(in.child(place, "handle_chinese_chars"), true),
+      .strip_accents = in.optional_flag(in.child(place, "strip_accents")),
+      .lowercase = in.flag(in.child(place, "lowercase"), true),
+  };
+}
+
 void read_step(JsonReader& in, const Place& place, std::vector<Steps::Step>& steps) {
   const std::string type = in.text(in.child(place, "type"));
   if (type == "Precompiled") return read_charsmap(in, place, steps);
   if (type == "Replace") return read_replace(in, place, steps);
+  if (type == "BertNormalizer") {
+    steps.emplace_back(read_bert(in, place).options());
+    return;
+  }
   if (type == "Strip") {
     in.only(place, {"type", "strip_left", "strip_right"});
     steps.emplace_back(Steps::Strip{.left = in.flag(in.child(place, "strip_left"), true),
@@ -117,11 +139,13 @@ void read_step(JsonReader& in, const Place& place, std::vector<Steps::Step>& ste
     steps.emplace_back(Steps::Lowercase{});
   } else if (type == "Nmt") {
     steps.emplace_back(Steps::Nmt{});
+  } else if (type == "ByteLevel") {
+    steps.emplace_back(Steps::ByteLevel{});
   } else {
     in.unsupported(place.pointer + "/type",
                    type,
-                   "Precompiled, Replace, Strip, Prepend, NFC, NFD, NFKC, NFKD, StripAccents, "
-                   "Lowercase, Nmt, Sequence of these, null before Unigram and BPE");
+                   "BertNormalizer, Precompiled, Replace, Strip, Prepend, NFC, NFD, NFKC, NFKD, "
+                   "StripAccents, Lowercase, Nmt, ByteLevel, Sequence of these, null");
   }
 }
 
@@ -137,10 +161,13 @@ void read_steps(JsonReader& in, const Place& place, std::vector<Steps::Step>& st
 
 }  // namespace
 
-std::vector<Steps::Step> read_normalizer_steps(JsonReader& in, const Place& place) {
-  std::vector<Steps::Step> steps;
-  if (place) read_steps(in, place, steps);
-  return steps;
+void read_normalizer(JsonReader& in, const Place& place, TokenizerSpec& spec) {
+  if (!place) return;
+  if (place.json->is_object() && in.optional_text(in.child(place, "type")) == "BertNormalizer") {
+    spec.normalizer = read_bert(in, place);
+    return;
+  }
+  read_steps(in, place, spec.normalizer_steps);
 }
 
 }  // namespace millrace::pipeline

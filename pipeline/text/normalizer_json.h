@@ -1,14 +1,11 @@
 #pragma once
 
 #include "pipeline/text/json_reader.h"
-#include "pipeline/text/normalizer_steps.h"
-
-#include <vector>
+#include "pipeline/text/tokenizer_json.h"
 
 namespace millrace::pipeline {
 
-/// Reads what may stand before Unigram and byte-level BPE: normalizers, one or a Sequence of them;
-/// none where there is no value. Errors are noted in `in`.
-std::vector<NormalizerSteps::Step> read_normalizer_steps(JsonReader& in, const Place& place);
+/// Reads the normalizer of a tokenizer.json; null changes nothing. Errors are noted in `in`.
+void read_normalizer(JsonReader& in, const Place& place, TokenizerSpec& spec);
 
 }  // namespace millrace::pipeline

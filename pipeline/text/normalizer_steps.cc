@@ -1,6 +1,10 @@
 #include "pipeline/text/normalizer_steps.h"
 
+#include "config/base/utf8.h"
+#include "pipeline/text/byte_level.h"
+
 #include <algorithm>
+#include <type_traits>
 
 namespace millrace::pipeline {
 namespace {
@@ -34,6 +38,56 @@ void apply(const Steps::Replace& step, SourcedText& text) {
     const auto begin = static_cast<std::size_t>(found - text.begin());
     put(text, begin, step.pattern.size(), step.content, out);
     at = found + static_cast<std::ptrdiff_t>(step.pattern.size());
+  }
+  text = std::move(out);
+}
+
+void apply(const NormalizerOptions& bert, SourcedText& text) {
+  if (bert.clean_text) clean(text);
+  if (bert.handle_chinese_chars) put_spaces_around_chinese(text);
+  if (bert.strip_accents) {
+    decompose_canonically(text);
+    drop_nonspacing_marks(text);
+  }
+  if (bert.lowercase) lower_case(text);
+}
+
+bool apply(const Steps::ReplaceMatches& step, SourcedText& text) {
+  std::string bytes;
+  for (const Sourced& c : text) config::append_utf8(c.code_point, bytes);
+  std::vector<Regex::Match> matches;
+  if (!step.pattern.find_all(bytes, matches)) return false;
+  SourcedText out;
+  std::size_t at = 0;  // in `text`
+  const auto count = [&](std::size_t begin, std::size_t end) {
+    return config::count_code_points(std::string_view(bytes).substr(begin, end - begin));
+  };
+  const auto copy = [&](std::size_t code_points) {
+    const auto begin = text.begin() + static_cast<std::ptrdiff_t>(at);
+    out.insert(out.end(), begin, begin + static_cast<std::ptrdiff_t>(code_points));
+    at += code_points;
+  };
+  std::size_t last = 0;
+  for (const Regex::Match& match : matches) {
+    copy(count(last, match.begin));
+    const std::size_t size = count(match.begin, match.end);
+    put(text, at, size, step.content, out);
+    at += size;
+    last = match.end;
+  }
+  copy(text.size() - at);
+  text = std::move(out);
+  return true;
+}
+
+void apply(Steps::ByteLevel /*step*/, SourcedText& text) {
+  SourcedText out;
+  std::string bytes;
+  for (const Sourced& c : text) {
+    bytes.clear();
+    config::append_utf8(c.code_point, bytes);
+    for (const char byte : bytes)
+      out.push_back({byte_character(static_cast<std::uint8_t>(byte)), c.origin});
   }
   text = std::move(out);
 }
@@ -100,14 +154,21 @@ constexpr std::size_t kMaxKept = std::size_t{1} << 18;  // code points
 
 }  // namespace
 
-void NormalizerSteps::normalize(std::string_view text, std::uint32_t first, Normalized& out) const {
+bool NormalizerSteps::normalize(std::string_view text, std::uint32_t first, Normalized& out) const {
   SourcedText& now = scratch();
   read_sourced(text, first, now);
-  for (const Step& step : steps_) {
-    std::visit([&](const auto& known) { apply(known, now); }, step);
-  }
+  bool done = true;
+  const auto take = [&](const auto& step) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(step)>, ReplaceMatches>) {
+      done = apply(step, now);
+    } else {
+      apply(step, now);
+    }
+  };
+  for (std::size_t i = 0; i < steps_.size() && done; ++i) std::visit(take, steps_[i]);
   write_normalized(now, out);
   if (now.capacity() > kMaxKept) now = SourcedText();
+  return done;
 }
 
 }  // namespace millrace::pipeline

@@ -2,6 +2,7 @@
 
 #include "pipeline/text/charsmap.h"
 #include "pipeline/text/normalizer.h"
+#include "pipeline/text/regex.h"
 #include "pipeline/text/sourced_text.h"
 
 #include <cstdint>
@@ -13,8 +14,7 @@
 
 namespace millrace::pipeline {
 
-/// The normalizers of a tokenizer.json one after the other, as SentencePiece's families have them.
-/// Thread-safe.
+/// The normalizers of a tokenizer.json one after the other. Thread-safe.
 ///
 /// Source: tokenizers 0.22.2, normalizers/*.rs.
 class NormalizerSteps {
@@ -28,6 +28,12 @@ class NormalizerSteps {
   /// Replaces a text.
   struct Replace {
     std::u32string pattern;  // not empty
+    std::u32string content;
+  };
+
+  /// Replaces the matches of a pattern that never matches nothing.
+  struct ReplaceMatches {
+    Regex pattern;
     std::u32string content;
   };
 
@@ -55,9 +61,13 @@ class NormalizerSteps {
 
   struct Nmt {};  // drops control characters, other white space becomes a space
 
+  struct ByteLevel {};  // writes every byte as GPT-2 does
+
   using Step = std::variant<Charsmap,
                             Strip,
+                            NormalizerOptions,  // BertNormalizer
                             Replace,
+                            ReplaceMatches,
                             ReplaceSpaces,
                             Prepend,
                             Decompose,
@@ -66,13 +76,14 @@ class NormalizerSteps {
                             ComposeCompatibly,
                             StripAccents,
                             Lowercase,
-                            Nmt>;
+                            Nmt,
+                            ByteLevel>;
 
   explicit NormalizerSteps(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
   /// Overwrites `out`, origins included. `text` is valid UTF-8, its first code point has the number
-  /// `first`.
-  void normalize(std::string_view text, std::uint32_t first, Normalized& out) const;
+  /// `first`. Returns false when a pattern takes too many steps.
+  [[nodiscard]] bool normalize(std::string_view text, std::uint32_t first, Normalized& out) const;
 
  private:
   std::vector<Step> steps_;

@@ -14,7 +14,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -42,6 +44,7 @@ struct Scratch {
   Normalized normalized;
   std::string rewritten;             // what the splitter sees, where it is not the normalised text
   std::vector<std::size_t> sources;  // of its bytes in the normalised text
+  Words words;                       // what the steps of a pre-tokenizer make of it
   std::vector<BpePiece> pieces;
   std::vector<Stretch> raw_stretches;
   std::vector<Stretch> stretches;
@@ -69,6 +72,20 @@ class Lent {
   }
 };
 
+Error unknown() {
+  return error(Errc::invalid_input,
+               "UNKNOWN_TEXT",
+               "text: holds a character that the vocabulary has no piece for, and the tokenizer "
+               "has no unknown token; leave it out, or set unk_id in tokenizer.json");
+}
+
+Error endless() {
+  return error(Errc::invalid_input,
+               "BAD_TOKENIZER",
+               "tokenizer.json: a pattern takes more than ten million steps on this text; rewrite "
+               "the pattern so that it does not go back over the same characters");
+}
+
 }  // namespace
 
 /// One text on its way. Lives for one call.
@@ -87,13 +104,13 @@ class Tokenizer::Parts::Run {
         memory_(memory),
         out_(out) {}
 
-  /// Returns false when something is unknown and no token says so.
-  bool take(std::string_view text) {
+  /// Fails when something is unknown and no token says so, or a pattern takes too many steps.
+  Result<void> take(std::string_view text) {
     out_.clear();
     memory_.raw_stretches.clear();
     added_.raw.split(text, memory_.raw_stretches);
     for (const Stretch& stretch : memory_.raw_stretches) {
-      if (full()) break;
+      if (full() || endless_) break;
       const std::string_view piece = text.substr(stretch.begin, stretch.end - stretch.begin);
       // Without offsets only the very start matters, to Metaspace.
       const std::uint32_t first =
@@ -109,7 +126,9 @@ class Tokenizer::Parts::Run {
         out_.ids.push_back(stretch.id);
       }
     }
-    return known_;
+    if (endless_) return endless();
+    if (!known_) return unknown();
+    return {};
   }
 
  private:
@@ -125,8 +144,11 @@ class Tokenizer::Parts::Run {
   }
 
   void normalized_piece(std::string_view piece, std::uint32_t first) {
-    const bool wanted = track_ || parts_.sentence_piece;  // Metaspace asks for the very start
-    parts_.normalize(piece, first, wanted ? Origins::track : Origins::skip, memory_.normalized);
+    // Metaspace asks for the very start.
+    const bool wanted = track_ || parts_.sentence_piece || parts_.stepped;
+    const Origins origins = wanted ? Origins::track : Origins::skip;
+    endless_ = !parts_.normalize(piece, first, origins, memory_.normalized);
+    if (endless_) return;
     const std::size_t size = memory_.normalized.size;
     if (added_.normalized.empty()) return words(0, size);
     memory_.stretches.clear();
@@ -173,7 +195,7 @@ class Tokenizer::Parts::Run {
   /// Cuts bytes begin … end of the normalised text as SentencePiece's families do.
   void metaspace_words(std::size_t begin, std::size_t end) {
     const SentencePiece& family = *parts_.sentence_piece;
-    if (!family.metaspace.splits_white_space_first) return metaspace_stretch(begin, end);
+    if (!family.splits_white_space_first) return metaspace_stretch(begin, end);
     const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
     family.white_space.split(text, [&](std::size_t from, std::size_t to) {
       metaspace_stretch(begin + from, begin + to);
@@ -214,23 +236,73 @@ class Tokenizer::Parts::Run {
 
   void unigram_word(std::string_view word, std::span<const std::size_t> sources) {
     known_ = parts_.sentence_piece->model.cut(word, memory_.pieces) && known_;
+    put_pieces([&](std::size_t begin, std::size_t last) {
+      return origin(sources[begin], sources[last] + 1);
+    });
+    fill_trims();
+    ++word_;
+  }
+
+  /// Puts the pieces of a word. offset: of its bytes begin … last, both included.
+  template <typename OffsetOf>
+  void put_pieces(OffsetOf offset) {
     std::size_t at = 0;
     std::size_t before = 0;
     for (const BpePiece& piece : memory_.pieces) {
       // The bytes of what is unknown share its place.
       if (piece.end != before) at = std::exchange(before, piece.end);
       out_.ids.push_back(piece.id);
-      if (track_) out_.offsets.push_back(origin(sources[at], sources[piece.end - 1] + 1));
+      if (track_) out_.offsets.push_back(offset(at, piece.end - 1));
     }
     if (track_) out_.words.resize(out_.ids.size(), word_);
-    fill_trims();
-    ++word_;
+  }
+
+  /// Cuts bytes begin … end of the normalised text step by step.
+  void stepped_words(std::size_t begin, std::size_t end) {
+    const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
+    const Words& words = memory_.words;
+    endless_ = !parts_.stepped->splitter.split(
+        text, std::span(memory_.normalized.origin).subspan(begin, end - begin), memory_.words);
+    if (endless_) return;
+    for (const Words::Span& span : words.spans) {
+      if (full()) return;
+      const std::string_view word = words.text(span);
+      known_ = cut_word(word) && known_;
+      put_pieces([&](std::size_t from, std::size_t last) {
+        return Offset{words.origin[span.begin + from], words.origin[span.begin + last] + 1};
+      });
+      fill_trims();
+      ++word_;
+    }
+  }
+
+  bool cut_word(std::string_view word) {
+    std::vector<BpePiece>& pieces = memory_.pieces;
+    const auto cut = [&](const auto& model) {
+      using Model = std::decay_t<decltype(model)>;
+      if constexpr (std::is_same_v<Model, WordPiece>) {
+        pieces.clear();
+        const bool known =
+            model.cut(word, [&](std::int32_t id, std::size_t /*begin*/, std::size_t piece_end) {
+              pieces.push_back({id, piece_end});
+            });
+        if (!known) pieces.assign(1, {model.unknown_id(), word.size()});
+        return true;
+      } else if constexpr (std::is_same_v<Model, Bpe>) {
+        model.cut(word, pieces);
+        return true;
+      } else {
+        return model.cut(word, pieces);
+      }
+    };
+    return std::visit(cut, parts_.stepped->model);
   }
 
   /// Cuts bytes begin … end of the normalised text into words and pieces.
   void words(std::size_t begin, std::size_t end) {
     if (parts_.byte_level) return byte_level_words(begin, end);
     if (parts_.sentence_piece) return metaspace_words(begin, end);
+    if (parts_.stepped) return stepped_words(begin, end);
     const std::string_view text = memory_.normalized.view().substr(begin, end - begin);
     parts_.pre_tokenizer.split(text, [&](std::size_t word_begin, std::size_t word_end) {
       add_word(text.substr(word_begin, word_end - word_begin), begin + word_begin);
@@ -289,6 +361,7 @@ class Tokenizer::Parts::Run {
   Tokens& out_;
   std::int32_t word_ = 0;
   bool known_ = true;
+  bool endless_ = false;  // a pattern took too many steps
   std::size_t counted_bytes_ = 0;
   std::size_t counted_ = 0;
 };
@@ -304,13 +377,6 @@ Error too_large(std::size_t bytes) {
       Errc::invalid_input,
       "TOO_LARGE",
       fmt::format("text: expected at most {} bytes, found {}; send it in parts", kMaxBytes, bytes));
-}
-
-Error unknown() {
-  return error(Errc::invalid_input,
-               "UNKNOWN_TEXT",
-               "text: holds a character that the vocabulary has no piece for, and the tokenizer "
-               "has no unknown token; leave it out, or set unk_id in tokenizer.json");
 }
 
 Result<void> check_text(std::string_view text) {
@@ -337,7 +403,8 @@ Result<Encoding> Tokenizer::encode(std::string_view text, const EncodeOptions& o
   const bool may_stop = !options.want_overflow && truncation.side == Truncation::Side::right &&
                         truncation.max_length > specials;
   const std::size_t limit = may_stop ? truncation.max_length - specials : kNoLimit;
-  if (!Parts::Run(*parts_, options, limit, memory, memory.first).take(text)) return unknown();
+  if (auto taken = Parts::Run(*parts_, options, limit, memory, memory.first).take(text); !taken)
+    return std::move(taken).error();
   auto windows = truncate(memory.first.ids.size(), std::nullopt, specials, truncation);
   if (!windows) return std::move(windows).error();
   return parts_->post.apply(memory.first, nullptr, *windows, options);
@@ -350,8 +417,10 @@ Result<Encoding> Tokenizer::encode_pair(std::string_view first,
   if (auto checked = check_text(second); !checked) return std::move(checked).error();
   const Lent lent;
   Scratch& memory = *lent;
-  if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.first).take(first)) return unknown();
-  if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(second)) return unknown();
+  for (const auto& [text, tokens] : {std::pair(first, &memory.first), {second, &memory.second}}) {
+    auto taken = Parts::Run(*parts_, options, kNoLimit, memory, *tokens).take(text);
+    if (!taken) return std::move(taken).error();
+  }
   return join(memory.first, memory.second, options);
 }
 
@@ -360,7 +429,8 @@ Result<std::shared_ptr<const Tokens>> Tokenizer::tokens_of(std::string_view text
   if (auto checked = check_text(text); !checked) return std::move(checked).error();
   const Lent lent;
   auto tokens = std::make_shared<Tokens>();
-  if (!Parts::Run(*parts_, options, kNoLimit, *lent, *tokens).take(text)) return unknown();
+  auto taken = Parts::Run(*parts_, options, kNoLimit, *lent, *tokens).take(text);
+  if (!taken) return std::move(taken).error();
   return std::shared_ptr<const Tokens>(std::move(tokens));
 }
 
@@ -395,8 +465,8 @@ Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words
   all.clear();
   for (std::size_t i = 0; i < words.size(); ++i) {
     const Tokens& word = memory.second;
-    if (!Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(words[i]))
-      return unknown();
+    auto taken = Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(words[i]);
+    if (!taken) return std::move(taken).error();
     all.ids.insert(all.ids.end(), word.ids.begin(), word.ids.end());
     all.offsets.insert(all.offsets.end(), word.offsets.begin(), word.offsets.end());
     all.trims.insert(all.trims.end(), word.trims.begin(), word.trims.end());

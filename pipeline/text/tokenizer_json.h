@@ -5,7 +5,7 @@
 #include "pipeline/text/decoder.h"
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/normalizer_steps.h"
-#include "pipeline/text/pre_tokenizer.h"
+#include "pipeline/text/pre_tokenizer_steps.h"
 #include "pipeline/text/template.h"
 
 #include <cstdint>
@@ -33,9 +33,13 @@ struct BertNormalizerSpec {
   }
 };
 
-/// Byte-level BPE as a file states it (GPT-2, RoBERTa, BART).
-struct ByteLevelSpec {
-  bool adds_prefix_space = false;
+/// BPE as a file states it.
+struct BpeSpec {
+  std::optional<std::string> unknown_token;
+  std::string prefix;  // of a piece inside of a word
+  std::string suffix;  // of the last piece of a word
+  bool fuses_unknown = false;
+  bool falls_back_to_bytes = false;
   bool ignores_merges = false;
   std::vector<std::pair<std::string, std::string>> merges;
 };
@@ -49,26 +53,17 @@ struct UnigramSpec {
   bool falls_back_to_bytes = false;
 };
 
-/// How a text is cut before Unigram: a character stands for a space, and begins a word.
-struct MetaspaceSpec {
-  enum class Prepends : std::uint8_t { always, first, never };
-
-  std::string replacement = "\u2581";
-  Prepends prepends = Prepends::always;  // before a text, before that at the very start, or not
-  bool splits = true;
-  bool splits_white_space_first = false;
-};
-
 /// What a tokenizer.json says.
 struct TokenizerSpec {
-  std::optional<BertNormalizerSpec> normalizer;
-  std::vector<PreTokenizer::Step> steps;
-  std::optional<ByteLevelSpec> byte_level;              // instead of WordPiece
-  std::optional<UnigramSpec> unigram;                   // instead of WordPiece
-  std::vector<NormalizerSteps::Step> normalizer_steps;  // before Unigram and BPE
-  MetaspaceSpec metaspace;                              // before Unigram
-  bool may_trim_offsets = false;                        // the post-processor knows of it
-  std::optional<bool> trims_offsets;  // and does: whether a prefix space was added
+  std::optional<BertNormalizerSpec> normalizer;         // where it is the only one
+  std::vector<NormalizerSteps::Step> normalizer_steps;  // else
+  std::vector<PreTokenizerSteps::Step> steps;
+  bool may_add_prefix_space = false;   // the pre-tokenizer is one ByteLevel: the settings decide
+  std::optional<BpeSpec> bpe;          // instead of WordPiece
+  std::optional<UnigramSpec> unigram;  // instead of WordPiece
+  bool word_level = false;             // instead of WordPiece
+  bool may_trim_offsets = false;       // the post-processor knows of it
+  std::optional<bool> trims_offsets;   // and does: whether a prefix space was added
 
   std::vector<std::pair<std::string, std::int32_t>> vocabulary;  // no token twice
   std::string unknown_token = "[UNK]";

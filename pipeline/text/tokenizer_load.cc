@@ -60,7 +60,7 @@ Result<TokenizerConfig> read_settings(const std::filesystem::path& root) {
   return read_tokenizer_config({*settings, *special_map, *added, *model});
 }
 
-using Ids = std::map<std::string, std::int32_t, std::less<>>;
+using Ids = CharacterBpe::Vocabulary;
 
 Error bad_tokenizer(std::string message) {
   return error(Errc::invalid_input, "BAD_TOKENIZER", std::move(message));
@@ -87,7 +87,7 @@ void add_tokens(const TokenizerSpec& spec, const TokenizerConfig& config, AddedV
   }
 }
 
-using Normalize = std::function<void(std::string_view, Normalized&)>;
+using Normalize = std::function<bool(std::string_view, Normalized&)>;
 
 Result<AddedTokenFinder> find_added(const AddedVocabulary& added,
                                     bool normalized,
@@ -99,7 +99,8 @@ Result<AddedTokenFinder> find_added(const AddedVocabulary& added,
     if (token.normalized != normalized || (token.special && !specials)) continue;
     std::string bytes = token.content;
     if (normalized) {
-      normalize(token.content, buffer);
+      if (!normalize(token.content, buffer))
+        return bad_tokenizer("/normalizer: a pattern of it takes too many steps");
       bytes = buffer.view();
     }
     if (bytes.empty()) {
@@ -153,44 +154,69 @@ std::vector<std::string> names_by_id(const TokenizerSpec& spec, const AddedVocab
   return names;
 }
 
-Result<std::array<std::int32_t, 256>> byte_ids(const Ids& ids) {
+/// The tokens of all bytes as byte-level BPE writes them; nothing where one has none.
+std::optional<std::array<std::int32_t, 256>> byte_ids(const Ids& ids) {
   std::array<std::int32_t, 256> found{};
   for (unsigned byte = 0; byte < found.size(); ++byte) {
     std::string character;
     config::append_utf8(byte_character(static_cast<std::uint8_t>(byte)), character);
     const auto id = ids.find(character);
-    if (id == ids.end()) {
-      return error(Errc::unsupported,
-                   "UNSUPPORTED_TOKENIZER",
-                   fmt::format("tokenizer.json /model/vocab: no token for byte {}; supported: BPE "
-                               "with all 256 bytes",
-                               byte));
-    }
+    if (id == ids.end()) return std::nullopt;
     found[byte] = id->second;
   }
   return found;
 }
 
-Result<Bpe> build_bpe(const ByteLevelSpec& spec, const Ids& ids) {
-  const auto bytes = byte_ids(ids);
-  if (!bytes) return bytes.error();
-  std::vector<Bpe::Merge> merges;
+/// The tokens of the byte-level family, where texts reach the model as bytes and all have a token.
+std::optional<std::array<std::int32_t, 256>> byte_level_ids(const TokenizerSpec& spec,
+                                                            const Ids& ids) {
+  const bool writes_bytes = !spec.steps.empty() &&
+                            std::holds_alternative<PreTokenizerSteps::ByteLevel>(spec.steps.back());
+  if (!spec.bpe || !writes_bytes || !spec.bpe->prefix.empty() || !spec.bpe->suffix.empty())
+    return std::nullopt;
+  return byte_ids(ids);
+}
+
+Result<std::vector<BpeMerges::Merge>> read_merges(const BpeSpec& spec, const Ids& ids) {
+  std::vector<BpeMerges::Merge> merges;
   for (const auto& [left, right] : spec.merges) {
+    // What is joined to a word loses the mark of a piece inside of it.
+    const bool marked = right.size() >= spec.prefix.size();
     const auto a = ids.find(left);
     const auto b = ids.find(right);
-    const auto joined = ids.find(left + right);
+    const auto joined = marked ? ids.find(left + right.substr(spec.prefix.size())) : ids.end();
     if (a == ids.end() || b == ids.end() || joined == ids.end()) {
       return bad_tokenizer(fmt::format(
           "tokenizer.json /model/merges/{}: the vocabulary lacks a token of it", merges.size()));
     }
     merges.push_back({a->second, b->second, joined->second});
   }
+  return merges;
+}
+
+Bpe build_bpe(const BpeSpec& spec,
+              const std::array<std::int32_t, 256>& bytes,
+              const std::vector<BpeMerges::Merge>& merges,
+              const Ids& ids) {
   std::unordered_map<std::string, std::int32_t> words;
   for (const auto& [token, id] : ids) {
     if (!spec.ignores_merges) break;
     if (auto word = bytes_of_characters(token)) words.emplace(*std::move(word), id);
   }
-  return Bpe(*bytes, merges, std::move(words));
+  return Bpe(bytes, merges, std::move(words));
+}
+
+CharacterBpe build_character_bpe(const BpeSpec& spec,
+                                 const std::vector<BpeMerges::Merge>& merges,
+                                 const Ids& ids) {
+  return CharacterBpe(ids,
+                      merges,
+                      {.prefix = spec.prefix,
+                       .suffix = spec.suffix,
+                       .unknown_token = spec.unknown_token,
+                       .fuses_unknown = spec.fuses_unknown,
+                       .falls_back_to_bytes = spec.falls_back_to_bytes,
+                       .knows_words = spec.ignores_merges});
 }
 
 Result<std::optional<std::array<std::int32_t, 256>>> fallback_bytes(const UnigramSpec& spec,
@@ -212,18 +238,44 @@ Result<std::optional<std::array<std::int32_t, 256>>> fallback_bytes(const Unigra
 }
 
 /// Takes the scores out of `spec`.
-Result<std::optional<SentencePiece>> build_sentence_piece(TokenizerSpec& spec, const Ids& ids) {
-  if (!spec.unigram) return std::optional<SentencePiece>();
+Result<Unigram> build_unigram(TokenizerSpec& spec, const Ids& ids) {
   auto trie = build_trie(spec);
   if (!trie) return std::move(trie).error();
   auto bytes = fallback_bytes(*spec.unigram, ids);
   if (!bytes) return std::move(bytes).error();
-  return std::optional<SentencePiece>(SentencePiece{
-      .metaspace = spec.metaspace,
-      .white_space = PreTokenizer({PreTokenizer::Step::whitespace_split}),
-      .model = Unigram(*std::move(trie),
-                       std::move(spec.unigram->scores),
-                       {.unknown_id = spec.unigram->unknown_id, .byte_ids = *bytes})});
+  return Unigram(*std::move(trie),
+                 std::move(spec.unigram->scores),
+                 {.unknown_id = spec.unigram->unknown_id, .byte_ids = *bytes});
+}
+
+bool splits_white_space(const PreTokenizerSteps::Step& step) {
+  const auto* simple = std::get_if<PreTokenizer::Step>(&step);
+  return simple != nullptr && *simple == PreTokenizer::Step::whitespace_split;
+}
+
+/// Whether the steps are Metaspace, which may follow on splitting at white space.
+bool are_metaspace(const std::vector<PreTokenizerSteps::Step>& steps) {
+  return !steps.empty() && std::holds_alternative<MetaspaceSpec>(steps.back()) &&
+         std::all_of(steps.begin(), steps.end() - 1, splits_white_space);
+}
+
+/// The steps, where all of them judge single characters.
+std::optional<std::vector<PreTokenizer::Step>> simple_steps(
+    const std::vector<PreTokenizerSteps::Step>& steps) {
+  std::vector<PreTokenizer::Step> simple;
+  for (const PreTokenizerSteps::Step& step : steps) {
+    const auto* one = std::get_if<PreTokenizer::Step>(&step);
+    if (one == nullptr) return std::nullopt;
+    simple.push_back(*one);
+  }
+  return simple;
+}
+
+/// Whether the steps are what ByteLevelSplitter does.
+bool are_byte_level(const std::vector<PreTokenizerSteps::Step>& steps) {
+  if (steps.size() != 1) return false;
+  const auto* only = std::get_if<PreTokenizerSteps::ByteLevel>(&steps.front());
+  return only != nullptr && only->splits;
 }
 
 /// How many characters of white space stand at the ends of each token, as offsets are trimmed.
@@ -243,22 +295,100 @@ std::set<std::int32_t> special_ids(const AddedVocabulary& added) {
 
 }  // namespace
 
+/// How texts are cut into words and pieces: in the fastest of the ways that do what the file says.
+struct Tokenizer::Parts::Cutting {
+  PreTokenizer pre_tokenizer{{}};
+  WordPiece model{ByteTrie(), "", -1, 0};
+  std::optional<ByteLevel> byte_level;
+  std::optional<SentencePiece> sentence_piece;
+  std::optional<Stepped> stepped;
+};
+
+Result<Tokenizer::Parts::Cutting> Tokenizer::Parts::cut_as_bpe(TokenizerSpec& spec,
+                                                               const Ids& ids) {
+  using LastBytes = PreTokenizerSteps::LastBytes;
+  auto merges = read_merges(*spec.bpe, ids);
+  if (!merges) return std::move(merges).error();
+  Cutting made;
+  const auto bytes = byte_level_ids(spec, ids);
+  if (!bytes) {
+    made.stepped.emplace(Stepped{{std::move(spec.steps), LastBytes::written},
+                                 build_character_bpe(*spec.bpe, *merges, ids)});
+    return made;
+  }
+  Bpe model = build_bpe(*spec.bpe, *bytes, *merges, ids);
+  if (are_byte_level(spec.steps)) {
+    const auto& step = std::get<PreTokenizerSteps::ByteLevel>(spec.steps.front());
+    made.byte_level.emplace(ByteLevel{step.adds_prefix_space, {}, std::move(model)});
+  } else {
+    made.stepped.emplace(Stepped{{std::move(spec.steps), LastBytes::kept}, std::move(model)});
+  }
+  return made;
+}
+
+Result<Tokenizer::Parts::Cutting> Tokenizer::Parts::cut_as_unigram(TokenizerSpec& spec,
+                                                                   const Ids& ids) {
+  auto model = build_unigram(spec, ids);
+  if (!model) return std::move(model).error();
+  Cutting made;
+  if (are_metaspace(spec.steps)) {
+    made.sentence_piece.emplace(
+        SentencePiece{.metaspace = std::get<MetaspaceSpec>(spec.steps.back()),
+                      .splits_white_space_first = spec.steps.size() > 1,
+                      .white_space = PreTokenizer({PreTokenizer::Step::whitespace_split}),
+                      .model = *std::move(model)});
+  } else {
+    made.stepped.emplace(
+        Stepped{{std::move(spec.steps), PreTokenizerSteps::LastBytes::written}, *std::move(model)});
+  }
+  return made;
+}
+
+Result<Tokenizer::Parts::Cutting> Tokenizer::Parts::cut_as_word_piece(TokenizerSpec& spec,
+                                                                      const Ids& ids) {
+  const auto unknown = ids.find(spec.unknown_token);
+  if (unknown == ids.end()) {
+    return bad_tokenizer(
+        "/model/unk_token: the vocabulary lacks the unknown token; add it to /model/vocab");
+  }
+  auto trie = build_trie(spec);
+  if (!trie) return std::move(trie).error();
+  WordPiece model(*std::move(trie), spec.prefix, unknown->second, spec.max_word_chars);
+  Cutting made;
+  if (const auto simple = simple_steps(spec.steps)) {
+    made.pre_tokenizer = PreTokenizer(*simple);
+    made.model = std::move(model);
+  } else {
+    made.stepped.emplace(
+        Stepped{{std::move(spec.steps), PreTokenizerSteps::LastBytes::written}, std::move(model)});
+  }
+  return made;
+}
+
+/// Takes what it needs out of `spec`.
+Result<Tokenizer::Parts::Cutting> Tokenizer::Parts::build_cutting(TokenizerSpec& spec,
+                                                                  const Ids& ids) {
+  if (spec.bpe) return cut_as_bpe(spec, ids);
+  if (spec.unigram) return cut_as_unigram(spec, ids);
+  if (!spec.word_level) return cut_as_word_piece(spec, ids);
+  const auto unknown = ids.find(spec.unknown_token);
+  Cutting made;
+  made.stepped.emplace(
+      Stepped{{std::move(spec.steps), PreTokenizerSteps::LastBytes::written},
+              WordLevel({ids.begin(), ids.end()},
+                        unknown != ids.end() ? std::optional(unknown->second) : std::nullopt)});
+  return made;
+}
+
 Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(TokenizerSpec spec,
                                                                         TokenizerConfig config) {
   Ids ids(spec.vocabulary.begin(), spec.vocabulary.end());
   const std::size_t model_size = spec.unigram ? spec.unigram->pieces.size() : ids.size();
-  const auto unknown = ids.find(spec.unknown_token);
-  if (unknown == ids.end() && !spec.byte_level && !spec.unigram) {
-    return bad_tokenizer(
-        "/model/unk_token: the vocabulary lacks the unknown token; add it to /model/vocab");
-  }
-  const std::int32_t unknown_id = unknown != ids.end() ? unknown->second : -1;
-  std::optional<ByteLevel> byte_level;
-  if (spec.byte_level) {
-    auto bpe = build_bpe(*spec.byte_level, ids);
-    if (!bpe) return std::move(bpe).error();
-    byte_level = ByteLevel{config.adds_prefix_space, {}, *std::move(bpe)};
-  }
+  if (spec.may_add_prefix_space)
+    std::get<PreTokenizerSteps::ByteLevel>(spec.steps.front()).adds_prefix_space =
+        config.adds_prefix_space;
+  auto cutting = build_cutting(spec, ids);
+  if (!cutting) return std::move(cutting).error();
   const auto model_id = [&ids](std::string_view token) -> std::optional<std::int32_t> {
     const auto found = ids.find(token);
     return found != ids.end() ? std::optional(found->second) : std::nullopt;
@@ -268,11 +398,10 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
   Normalizer normalizer(normalizer_options(spec, config));
   std::optional<NormalizerSteps> steps;
   if (!spec.normalizer_steps.empty()) steps.emplace(std::move(spec.normalizer_steps));
-  auto sentence_piece = build_sentence_piece(spec, ids);
-  if (!sentence_piece) return std::move(sentence_piece).error();
   const auto normalize = [&](std::string_view text, Normalized& out) {
     if (steps) return steps->normalize(text, 0, out);
     normalizer.normalize(text, 0, Origins::skip, out);
+    return true;
   };
   std::array<AddedTokenFinder, 4> finders;
   for (std::size_t i = 0; i < finders.size(); ++i) {
@@ -280,9 +409,6 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
     if (!finder) return std::move(finder).error();
     finders[i] = *std::move(finder);
   }
-  const bool word_piece = !spec.byte_level && !spec.unigram;
-  auto trie = word_piece ? build_trie(spec) : Result<ByteTrie>(ByteTrie());
-  if (!trie) return std::move(trie).error();
   std::vector<std::string> tokens = names_by_id(spec, added);
   Template post(std::move(spec.single), std::move(spec.pair));
   if (config.roberta_family && spec.may_trim_offsets) {
@@ -298,10 +424,11 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
                 .steps = std::move(steps),
                 .all_added = {std::move(finders[0]), std::move(finders[1])},
                 .plain_added = {std::move(finders[2]), std::move(finders[3])},
-                .pre_tokenizer = PreTokenizer(spec.steps),
-                .model = WordPiece(*std::move(trie), spec.prefix, unknown_id, spec.max_word_chars),
-                .byte_level = std::move(byte_level),
-                .sentence_piece = *std::move(sentence_piece),
+                .pre_tokenizer = std::move(cutting->pre_tokenizer),
+                .model = std::move(cutting->model),
+                .byte_level = std::move(cutting->byte_level),
+                .sentence_piece = std::move(cutting->sentence_piece),
+                .stepped = std::move(cutting->stepped),
                 .post = std::move(post),
                 .decoder = Decoder(std::move(spec.decoder)),
                 .config = std::move(config),

@@ -3,15 +3,18 @@
 #include "pipeline/text/added_tokens.h"
 #include "pipeline/text/bpe.h"
 #include "pipeline/text/byte_level_splitter.h"
+#include "pipeline/text/character_bpe.h"
 #include "pipeline/text/decoder.h"
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/normalizer_steps.h"
 #include "pipeline/text/pre_tokenizer.h"
+#include "pipeline/text/pre_tokenizer_steps.h"
 #include "pipeline/text/template.h"
 #include "pipeline/text/tokenizer.h"
 #include "pipeline/text/tokenizer_config.h"
 #include "pipeline/text/tokenizer_json.h"
 #include "pipeline/text/unigram.h"
+#include "pipeline/text/word_level.h"
 #include "pipeline/text/wordpiece.h"
 
 #include <cstddef>
@@ -24,6 +27,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace millrace::pipeline {
@@ -31,7 +35,8 @@ namespace millrace::pipeline {
 /// What takes the place of pre-tokenizer and model in SentencePiece's families.
 struct SentencePiece {
   MetaspaceSpec metaspace;
-  PreTokenizer white_space;  // splits by it, where the file says so
+  bool splits_white_space_first;
+  PreTokenizer white_space;
   Unigram model;
 };
 
@@ -51,6 +56,12 @@ struct Tokenizer::Parts {
     Bpe model;
   };
 
+  /// What takes the place of pre_tokenizer and model where no faster way does the same.
+  struct Stepped {
+    PreTokenizerSteps splitter;
+    std::variant<WordPiece, Bpe, CharacterBpe, Unigram, WordLevel> model;
+  };
+
   Normalizer normalizer;                 // BertNormalizer, or nothing
   std::optional<NormalizerSteps> steps;  // instead of it
   Finders all_added;
@@ -59,6 +70,7 @@ struct Tokenizer::Parts {
   WordPiece model;
   std::optional<ByteLevel> byte_level;
   std::optional<SentencePiece> sentence_piece;
+  std::optional<Stepped> stepped;
   Template post;
   Decoder decoder;
   TokenizerConfig config;
@@ -68,6 +80,12 @@ struct Tokenizer::Parts {
   std::set<std::int32_t> special;  // ids of the special tokens
   std::string prefix;              // of a piece inside a word
 
+  struct Cutting;
+  static Result<Cutting> cut_as_bpe(TokenizerSpec& spec, const CharacterBpe::Vocabulary& ids);
+  static Result<Cutting> cut_as_unigram(TokenizerSpec& spec, const CharacterBpe::Vocabulary& ids);
+  static Result<Cutting> cut_as_word_piece(TokenizerSpec& spec,
+                                           const CharacterBpe::Vocabulary& ids);
+  static Result<Cutting> build_cutting(TokenizerSpec& spec, const CharacterBpe::Vocabulary& ids);
   static Result<std::unique_ptr<const Parts>> build(TokenizerSpec spec, TokenizerConfig config);
   static Result<std::unique_ptr<Tokenizer>> assemble(Result<TokenizerSpec> spec,
                                                      TokenizerConfig config);
@@ -75,13 +93,15 @@ struct Tokenizer::Parts {
   static Result<std::unique_ptr<Tokenizer>> load_vocab_and_merges(const std::filesystem::path& root,
                                                                   TokenizerConfig config);
 
-  /// Normalises a piece of a text whose first code point has the number `first`.
-  void normalize(std::string_view piece,
-                 std::uint32_t first,
-                 Origins origins,
-                 Normalized& out) const {
+  /// Normalises a piece of a text whose first code point has the number `first`. Returns false when
+  /// a pattern takes too many steps.
+  [[nodiscard]] bool normalize(std::string_view piece,
+                               std::uint32_t first,
+                               Origins origins,
+                               Normalized& out) const {
     if (steps) return steps->normalize(piece, first, out);
     normalizer.normalize(piece, first, origins, out);
+    return true;
   }
 
   std::optional<std::int32_t> id_of(std::string_view token) const {

@@ -8,7 +8,4 @@ namespace millrace::pipeline {
 /// Reads the model of type Unigram. Errors are noted in `in`.
 void read_unigram(JsonReader& in, const Place& place, TokenizerSpec& spec);
 
-/// Reads Metaspace, alone or after WhitespaceSplit.
-MetaspaceSpec read_metaspace_splitter(JsonReader& in, const Place& place);
-
 }  // namespace millrace::pipeline

@@ -223,25 +223,50 @@ TEST(Tokenizer, an_unknown_part_is_refused_with_its_place_and_what_would_do) {
     std::string_view expected;
   };
 
-  for (const Case& c : {
-           Case{"normalizer",
-                R"({"type": "NFKC"})",
-                "tokenizer.json /normalizer/type: found NFKC; supported: BertNormalizer"},
-           Case{"normalizer",
-                R"({"type": "BertNormalizer", "fold": true})",
-                "/normalizer/fold: found an unknown key"},
-           Case{"pre_tokenizer",
-                R"({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}]})",
-                "/pre_tokenizer/pretokenizers/0/type: found ByteLevel"},
-           Case{"model",
-                R"({"type": "WordLevel"})",
-                "/model/type: found WordLevel; supported: WordPiece, BPE, Unigram"},
-           Case{
-               "post_processor", R"({"type": "Sequence"})", "/post_processor/type: found Sequence"},
-           Case{"added_tokens",
-                R"([{"id": 9, "content": "x", "color": 1}])",
-                "/added_tokens/0/color: found an unknown key"},
-       }) {
+  for (
+      const Case& c : {
+          Case{"normalizer",
+               R"({"type": "Sparkle"})",
+               "tokenizer.json /normalizer/type: found Sparkle; supported: BertNormalizer"},
+          Case{"normalizer",
+               R"({"type": "Replace", "pattern": {"Regex": "a*"}, "content": "b"})",
+               "/normalizer/pattern/Regex: found a pattern that may match nothing"},
+          Case{"normalizer",
+               R"({"type": "BertNormalizer", "fold": true})",
+               "/normalizer/fold: found an unknown key"},
+          Case{"pre_tokenizer",
+               R"({"type": "Sequence", "pretokenizers": [{"type": "Scissors"}]})",
+               "/pre_tokenizer/pretokenizers/0/type: found Scissors"},
+          Case{
+              "pre_tokenizer",
+              R"({"type": "Split", "pattern": {"Regex": "(a)\\1"}, "behavior": "Isolated", "invert": false})",
+              R"(/pre_tokenizer/pattern/Regex: found \1)"},
+          Case{"pre_tokenizer",
+               R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Isolated", "by": 1})",
+               "/pre_tokenizer/by: found an unknown key"},
+          Case{"model",
+               R"({"type": "Morse"})",
+               "/model/type: found Morse; supported: WordPiece, BPE, Unigram, WordLevel"},
+          Case{"model",
+               R"({"type": "BPE", "dropout": 0.1, "vocab": {"a": 0}, "merges": []})",
+               "/model/dropout: found 0.1; supported: 0, null"},
+          Case{
+              "model",
+              R"({"type": "BPE", "byte_fallback": true, "end_of_word_suffix": "_", "vocab": {"a": 0}, "merges": []})",
+              "/model/byte_fallback: found true"},
+          Case{"post_processor", R"({"type": "Postman"})", "/post_processor/type: found Postman"},
+          Case{
+              "post_processor",
+              R"({"type": "Sequence", "processors": [{"type": "BertProcessing", "sep": ["a", 1], "cls": ["c", 3]}, {"type": "ByteLevel"}]})",
+              "/post_processor/processors/0/type: found BertProcessing; supported: ByteLevel"},
+          Case{
+              "post_processor",
+              R"({"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "ByteLevel"}]})",
+              "/post_processor/processors/1/trim_offsets: found true once more"},
+          Case{"added_tokens",
+               R"([{"id": 9, "content": "x", "color": 1}])",
+               "/added_tokens/0/color: found an unknown key"},
+      }) {
     const auto refused = Tokenizer::parse(json_with(std::string(c.part), c.value), kGeneric);
     ASSERT_FALSE(refused) << c.value;
     EXPECT_EQ(refused.error().code, "UNSUPPORTED_TOKENIZER");
@@ -273,6 +298,52 @@ TEST(Tokenizer, a_damaged_file_is_refused_with_its_place) {
               "post_processor",
               R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}], "pair": [], "special_tokens": {}})",
               "/post_processor/single/0/SpecialToken/id: expected a key of special_tokens"},
+          Case{"pre_tokenizer", "7", "/pre_tokenizer: expected an object, found number"},
+          Case{"pre_tokenizer",
+               R"({"type": null})",
+               "/pre_tokenizer/type: expected a string, found nothing"},
+          Case{"pre_tokenizer",
+               R"({"type": "Split", "pattern": {"Regex": "a"}, "invert": false})",
+               "/pre_tokenizer/behavior: expected a string, found nothing"},
+          Case{"pre_tokenizer",
+               R"({"type": "Split", "pattern": {"Regex": "a"}, "behavior": "Shredded"})",
+               "/pre_tokenizer/behavior: expected Removed, Isolated"},
+          Case{"pre_tokenizer",
+               R"({"type": "Split", "pattern": "a", "behavior": "Isolated"})",
+               "/pre_tokenizer/pattern: expected an object, found string"},
+          Case{"pre_tokenizer",
+               R"({"type": "Split", "pattern": {"Regex": null}, "behavior": "Isolated"})",
+               "/pre_tokenizer/pattern/Regex: expected a string, found nothing"},
+          Case{"pre_tokenizer",
+               R"({"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Isolated"})",
+               "/pre_tokenizer/pattern/Regex: expected a pattern, found a ( without a )"},
+          Case{"pre_tokenizer",
+               R"({"type": "CharDelimiterSplit", "delimiter": "ab"})",
+               "/pre_tokenizer/delimiter: expected one character, found ab"},
+          Case{"pre_tokenizer",
+               R"({"type": "Sequence", "pretokenizers": null})",
+               "/pre_tokenizer/pretokenizers: expected an array, found nothing"},
+          Case{"pre_tokenizer",
+               R"({"type": "Digits", "individual_digits": 1})",
+               "/pre_tokenizer/individual_digits: expected true or false, found number"},
+          Case{"normalizer",
+               R"({"type": "Replace", "pattern": {"Regex": "[a"}, "content": "b"})",
+               "/normalizer/pattern/Regex: expected a pattern, found a [ without a ]"},
+          Case{"model",
+               R"({"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]})",
+               "/model/merges/0: the vocabulary lacks a token of it"},
+          Case{"model",
+               R"({"type": "BPE", "vocab": {"a": 0}, "merges": [7]})",
+               "/model/merges/0: expected a string, found number"},
+          Case{"model",
+               R"({"type": "BPE", "vocab": {"a": 0}})",
+               "/model/merges: expected an array, found nothing"},
+          Case{
+              "model",
+              R"({"type": "BPE", "continuing_subword_prefix": "##", "vocab": {"a": 0}, "merges": ["a a"]})",
+              "/model/merges/0: the vocabulary lacks a token of it"},
+          Case{
+              "model", R"({"type": "WordLevel", "vocab": {"a": 0}})", "/model/unk_token: expected"},
           Case{"normalizer",
                R"({"type": "BertNormalizer", "lowercase": "yes"})",
                "/normalizer/lowercase: expected true or false, found string"},
@@ -283,6 +354,36 @@ TEST(Tokenizer, a_damaged_file_is_refused_with_its_place) {
     EXPECT_NE(refused.error().message.find(c.expected), std::string::npos)
         << refused.error().message;
   }
+}
+
+TEST(Tokenizer, a_pattern_that_goes_back_without_end_is_an_error_of_the_text) {
+  for (
+      const auto& [part, value] :
+      {std::pair{
+           "pre_tokenizer",
+           R"({"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": false})"},
+       std::pair{"normalizer",
+                 R"({"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "b"})"}}) {
+    const auto tokenizer = Tokenizer::parse(json_with(part, value), kGeneric);
+    ASSERT_TRUE(tokenizer) << tokenizer.error().text();
+
+    EXPECT_TRUE((*tokenizer)->encode("aaa"));
+    const auto refused = (*tokenizer)->encode(std::string(100, 'a') + "b");
+
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "BAD_TOKENIZER");
+    EXPECT_NE(refused.error().message.find("ten million steps"), std::string::npos);
+  }
+}
+
+TEST(Tokenizer, a_word_that_is_unknown_where_no_token_says_so_is_a_clear_error) {
+  const auto tokenizer = Tokenizer::parse(
+      json_with("model", R"({"type": "WordLevel", "unk_token": "<unk>", "vocab": {"a": 0}})"),
+      kGeneric);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().text();
+
+  EXPECT_EQ((*tokenizer)->encode("a A").value().ids, (std::vector<std::int32_t>{0, 0}));
+  EXPECT_EQ((*tokenizer)->encode("z").error().code, "UNKNOWN_TEXT");
 }
 
 TEST(Tokenizer, a_folder_without_vocabulary_is_not_found) {
