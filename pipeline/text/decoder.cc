@@ -62,7 +62,12 @@ std::string lossy_utf8(std::string_view bytes) {
   return out.append(bytes);
 }
 
-Tokens apply(const Decoder::WordPiece& step, Tokens tokens) {
+/// The clean-up of one token by the library.
+std::string cleaned(std::string token) {
+  return replaced(clean_up_spaces(std::move(token)), " do not", " don't");
+}
+
+Tokens take_step(const Decoder::WordPiece& step, Tokens tokens) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     std::string& token = tokens[i];
     if (i != 0) {
@@ -71,25 +76,25 @@ Tokens apply(const Decoder::WordPiece& step, Tokens tokens) {
       else
         token.insert(0, " ");
     }
-    if (step.cleanup) token = replaced(clean_up_spaces(std::move(token)), " do not", " don't");
+    if (step.cleanup) token = cleaned(std::move(token));
   }
   return tokens;
 }
 
-Tokens apply(const Decoder::ByteLevel&, const Tokens& tokens) {
+Tokens take_step(const Decoder::ByteLevel&, const Tokens& tokens) {
   std::string bytes;
   for (const std::string& token : tokens) bytes += bytes_of_characters(token).value_or(token);
   return {lossy_utf8(bytes)};
 }
 
-Tokens apply(const Decoder::Metaspace& step, Tokens tokens) {
+Tokens take_step(const Decoder::Metaspace& step, Tokens tokens) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     tokens[i] = replaced(tokens[i], step.replacement, i == 0 && step.drops_first ? "" : " ");
   }
   return tokens;
 }
 
-Tokens apply(const Decoder::Bpe& step, Tokens tokens) {
+Tokens take_step(const Decoder::Bpe& step, Tokens tokens) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     tokens[i] = replaced(tokens[i], step.suffix, i + 1 == tokens.size() ? "" : " ");
   }
@@ -107,7 +112,7 @@ std::optional<char> byte_of(std::string_view token) {
   return static_cast<char>(value);
 }
 
-Tokens apply(const Decoder::ByteFallback&, const Tokens& tokens) {
+Tokens take_step(const Decoder::ByteFallback&, const Tokens& tokens) {
   Tokens out;
   std::string bytes;
   const auto flush = [&] {
@@ -130,13 +135,13 @@ Tokens apply(const Decoder::ByteFallback&, const Tokens& tokens) {
   return out;
 }
 
-Tokens apply(const Decoder::Fuse&, const Tokens& tokens) {
+Tokens take_step(const Decoder::Fuse&, const Tokens& tokens) {
   std::string all;
   for (const std::string& token : tokens) all += token;
   return {all};
 }
 
-Tokens apply(const Decoder::Strip& step, Tokens tokens) {
+Tokens take_step(const Decoder::Strip& step, Tokens tokens) {
   for (std::string& token : tokens) {
     std::string_view rest = token;
     for (std::size_t i = 0; i < step.start && rest.starts_with(step.content); ++i) {
@@ -150,12 +155,40 @@ Tokens apply(const Decoder::Strip& step, Tokens tokens) {
   return tokens;
 }
 
-Tokens apply(const Decoder::Replace& step, Tokens tokens) {
+Tokens take_step(const Decoder::Replace& step, Tokens tokens) {
   for (std::string& token : tokens) token = replaced(token, step.pattern, step.content);
   return tokens;
 }
 
-Tokens apply(const Decoder::Spaces&, Tokens tokens) {
+std::string replaced(std::string_view text, const Regex& pattern, std::string_view with) {
+  std::vector<Regex::Match> matches;
+  if (text.empty() || !pattern.find_all(text, matches)) return std::string(text);
+  std::string out;
+  std::size_t last = 0;
+  for (const Regex::Match& match : matches) {
+    out += text.substr(last, match.begin - last);
+    out += with;
+    last = match.end;
+  }
+  return out.append(text.substr(last));
+}
+
+Tokens take_step(const Decoder::ReplaceMatches& step, Tokens tokens) {
+  for (std::string& token : tokens) token = replaced(token, step.pattern, step.content);
+  return tokens;
+}
+
+Tokens take_step(const Decoder::Ctc& step, Tokens tokens) {
+  tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+  for (std::string& token : tokens) {
+    if (!step.blank.empty()) token = replaced(token, step.blank, "");
+    if (step.cleanup) token = replaced(cleaned(std::move(token)), step.delimiter, " ");
+  }
+  std::erase(tokens, "");
+  return tokens;
+}
+
+Tokens take_step(const Decoder::Spaces&, Tokens tokens) {
   for (std::size_t i = 1; i < tokens.size(); ++i) tokens[i].insert(0, " ");
   return tokens;
 }
@@ -165,7 +198,7 @@ Tokens apply(const Decoder::Spaces&, Tokens tokens) {
 std::string Decoder::decode(std::span<const std::string_view> tokens) const {
   Tokens now(tokens.begin(), tokens.end());
   for (const Step& step : steps_) {
-    now = std::visit([&](const auto& known) { return apply(known, std::move(now)); }, step);
+    now = std::visit([&](const auto& known) { return take_step(known, std::move(now)); }, step);
   }
   std::string text;
   for (const std::string& token : now) text += token;

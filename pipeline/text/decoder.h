@@ -1,5 +1,7 @@
 #pragma once
 
+#include "pipeline/text/regex.h"
+
 #include <cstddef>
 #include <span>
 #include <string>
@@ -54,11 +56,34 @@ class Decoder {
     std::string content;
   };
 
+  /// Replaces the matches of a pattern in each token. A token on which the pattern takes too many
+  /// steps stays as it is.
+  struct ReplaceMatches {
+    Regex pattern;
+    std::string content;
+  };
+
+  /// Of equal tokens in a row one stays, and the blank goes (CTC).
+  struct Ctc {
+    std::string blank = "<pad>";
+    std::string delimiter = "|";  // becomes a space
+    bool cleanup = true;          // no space before punctuation; else the delimiter stays, too
+  };
+
   /// Puts spaces between the tokens: what is done where a file names no decoder.
   struct Spaces {};
 
-  using Step = std::
-      variant<WordPiece, ByteLevel, Metaspace, Bpe, ByteFallback, Fuse, Strip, Replace, Spaces>;
+  using Step = std::variant<WordPiece,
+                            ByteLevel,
+                            Metaspace,
+                            Bpe,
+                            ByteFallback,
+                            Fuse,
+                            Strip,
+                            Replace,
+                            ReplaceMatches,
+                            Ctc,
+                            Spaces>;
 
   explicit Decoder(std::vector<Step> steps) : steps_(std::move(steps)) {}
 

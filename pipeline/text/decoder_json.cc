@@ -1,9 +1,11 @@
 #include "pipeline/text/decoder_json.h"
 
 #include "config/base/utf8.h"
+#include "pipeline/text/regex_json.h"
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -40,13 +42,26 @@ Decoder::Metaspace read_metaspace(JsonReader& in, const Place& place) {
   return {.replacement = character(in, in.child(place, "replacement")), .drops_first = adds};
 }
 
-Decoder::Replace read_replace(JsonReader& in, const Place& place) {
+std::optional<Decoder::Step> read_replace(JsonReader& in, const Place& place) {
   in.only(place, {"type", "pattern", "content"});
   const Place pattern = in.child(place, "pattern");
-  if (!in.object(pattern)) return {};
-  if (in.child(pattern, "Regex")) in.unsupported(pattern.pointer, "Regex", "String");
-  return {.pattern = filled_text(in, in.child(pattern, "String")),
-          .content = in.text(in.child(place, "content"))};
+  if (!in.object(pattern)) return std::nullopt;
+  in.only(pattern, {"String", "Regex"});
+  const std::string content = in.text(in.child(place, "content"));
+  const Place regex = in.child(pattern, "Regex");
+  if (!regex)
+    return Decoder::Replace{.pattern = filled_text(in, in.child(pattern, "String")),
+                            .content = content};
+  auto read = read_regex(in, regex);
+  if (!read) return std::nullopt;
+  return Decoder::ReplaceMatches{.pattern = *std::move(read), .content = content};
+}
+
+Decoder::Ctc read_ctc(JsonReader& in, const Place& place) {
+  in.only(place, {"type", "pad_token", "word_delimiter_token", "cleanup"});
+  return {.blank = in.text(in.child(place, "pad_token")),
+          .delimiter = filled_text(in, in.child(place, "word_delimiter_token")),
+          .cleanup = in.flag(in.child(place, "cleanup"), true)};
 }
 
 std::optional<Decoder::Step> read_step(JsonReader& in, const Place& place) {
@@ -80,30 +95,33 @@ std::optional<Decoder::Step> read_step(JsonReader& in, const Place& place) {
                           .stop = count("stop")};
   }
   if (type == "Replace") return read_replace(in, place);
+  if (type == "CTC") return read_ctc(in, place);
   in.unsupported(place.pointer + "/type",
                  type,
                  "WordPiece, ByteLevel, Metaspace, BPEDecoder, ByteFallback, Fuse, Strip, Replace, "
-                 "Sequence of these, null");
+                 "CTC, Sequence of these, null");
   return std::nullopt;
+}
+
+void read_steps(JsonReader& in, const Place& place, std::vector<Decoder::Step>& steps) {
+  if (!in.object(place)) return;
+  if (in.text(in.child(place, "type")) != "Sequence") {
+    if (auto step = read_step(in, place)) steps.push_back(*std::move(step));
+    return;
+  }
+  in.only(place, {"type", "decoders"});
+  const Place list = in.child(place, "decoders");
+  if (!in.array(list)) return;
+  for (std::size_t i = 0; i < list.json->size() && in.ok(); ++i)
+    read_steps(in, element(list, i), steps);
 }
 
 }  // namespace
 
 std::vector<Decoder::Step> read_decoder(JsonReader& in, const Place& place) {
-  if (!place || !in.object(place)) return {Decoder::Spaces{}};
+  if (!place) return {Decoder::Spaces{}};
   std::vector<Decoder::Step> steps;
-  if (in.text(in.child(place, "type")) != "Sequence") {
-    if (auto step = read_step(in, place)) steps.push_back(*std::move(step));
-    return steps;
-  }
-  in.only(place, {"type", "decoders"});
-  const Place list = in.child(place, "decoders");
-  if (!in.array(list)) return steps;
-  for (std::size_t i = 0; i < list.json->size(); ++i) {
-    const Place inner = element(list, i);
-    if (!in.object(inner)) return steps;
-    if (auto step = read_step(in, inner)) steps.push_back(*std::move(step));
-  }
+  read_steps(in, place, steps);
   return steps;
 }
 

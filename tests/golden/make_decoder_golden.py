@@ -13,7 +13,7 @@ import sys
 
 import tokenizers
 import transformers
-from tokenizers import Tokenizer, decoders, models
+from tokenizers import Regex, Tokenizer, decoders, models
 from transformers import AutoTokenizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -26,6 +26,8 @@ FIXED = [
     ["a</w>", "b", "</w>c</w>", "</w></w>"], ["\u0120hello", "\u0120w", "orld", "\u00c3\u00a9", "\u010a", "\u00f0\u0141\u013a", "\u0122"],
     ["\u00e4\u00b8", "\u00e4\u00b8\u0143", "\u00ed\u0142\u0122", "\u00f4\u0132\u0122\u0122", "\u00e0\u0122", "\u00c0\u00af", "中", "a\u00ad"],
     ["  a  ", " ", "   ", "\u3000a"], ["[CLS]", "a", "[SEP]"], ["HHHHeyHH", "HH", "H"],
+    ["<pad>", "h", "h", "<pad>", "e", "l", "l", "<pad>", "l", "|", "|", "w", " ."], ["a<pad>b", "|x|", " do not", "n't", " n't", "_", "_", " 's"],
+    ["  a \n b", "\n", "x1y22", "\u3000\u4e2d "],
 ]
 PIECES = ["a", "b", "##a", "##", "##s", ".", ",", "'", "n't", "do", "not", " ", META, META + "w", "w" + META, "<0xE4>", "<0xB8>", "<0xAD>",
           "<0x20>", "</w>", "e</w>", "\u0120", "\u00e4", "\u00b8", "\u0143", "\u00f0", "\u0141", "\u013a", "\u0122", "é", "中", "[SEP]", "", "H", "HH"]
@@ -51,6 +53,12 @@ def known():
     yield decoders.Fuse()
     yield decoders.Strip("H", 1, 0)
     yield decoders.Replace(META, " ")
+    yield decoders.CTC()
+    yield decoders.CTC(cleanup=False)
+    yield decoders.CTC("", "_", True)
+    yield decoders.Replace(Regex(r"\s+$|[0-9]+"), "<>")
+    yield decoders.Replace(Regex("b*"), "$1")
+    yield decoders.Sequence([decoders.Sequence([decoders.CTC(), decoders.Fuse()]), decoders.Replace(Regex("^ | (?=[.,])"), "")])
     yield decoders.Sequence([decoders.Replace(META, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
 
 

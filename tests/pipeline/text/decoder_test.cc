@@ -87,11 +87,45 @@ TEST(Decoder, pieces_inside_a_word_and_special_tokens_are_told_apart) {
 }
 
 TEST(Decoder, what_is_not_done_is_refused_with_its_place) {
-  const auto tokenizer = with_decoder({{"type", "Sequence"}, {"decoders", {{{"type", "CTC"}}}}});
+  struct Case {
+    Json step;
+    std::string_view code;
+    std::string_view expected;
+  };
 
-  ASSERT_FALSE(tokenizer);
-  EXPECT_EQ(tokenizer.error().code, "UNSUPPORTED_TOKENIZER");
-  EXPECT_NE(tokenizer.error().message.find("/decoder/decoders/0/type"), std::string::npos);
+  const auto replace = [](const char* pattern) {
+    return Json{{"type", "Replace"}, {"pattern", {{"Regex", pattern}}}, {"content", "b"}};
+  };
+  for (const Case& c : {
+           Case{{{"type", "Morse"}}, "UNSUPPORTED_TOKENIZER", "/decoder/decoders/0/type"},
+           Case{{{"type", "CTC"}}, "BAD_TOKENIZER", "/decoder/decoders/0/pad_token: expected"},
+           Case{{{"type", "CTC"}, {"pad_token", "p"}, {"word_delimiter_token", ""}},
+                "UNSUPPORTED_TOKENIZER",
+                "/decoder/decoders/0/word_delimiter_token: found an empty text"},
+           Case{replace("\\K"), "UNSUPPORTED_TOKENIZER", "pattern/Regex: found \\K"},
+           Case{replace("(a"), "BAD_TOKENIZER", "pattern/Regex: expected a pattern"},
+           Case{{{"type", "Replace"}, {"pattern", nullptr}, {"content", "b"}},
+                "BAD_TOKENIZER",
+                "/decoder/decoders/0/pattern: expected an object"},
+           Case{nullptr, "BAD_TOKENIZER", "/decoder/decoders/0: expected an object"},
+       }) {
+    const auto tokenizer =
+        with_decoder({{"type", "Sequence"}, {"decoders", Json::array({c.step})}});
+    ASSERT_FALSE(tokenizer) << c.step.dump();
+    EXPECT_EQ(tokenizer.error().code, c.code);
+    EXPECT_NE(tokenizer.error().message.find(c.expected), std::string::npos)
+        << tokenizer.error().message;
+  }
+}
+
+TEST(Decoder, a_token_on_which_a_pattern_goes_back_without_end_stays) {
+  const auto tokenizer =
+      with_decoder({{"type", "Replace"}, {"pattern", {{"Regex", "(a+)+$"}}}, {"content", "b"}})
+          .value();
+  const std::string hard = std::string(100, 'a') + "c";
+
+  EXPECT_EQ(text_of(*tokenizer, {"aa"}), "b");
+  EXPECT_EQ(text_of(*tokenizer, {hard}), hard);
 }
 
 }  // namespace
