@@ -1,6 +1,8 @@
 #include "pipeline/nn/attention.h"
 
+#include <numeric>
 #include <optional>
+#include <vector>
 
 #include <ATen/ATen.h>
 
@@ -13,11 +15,20 @@ struct Run {
   std::int64_t length = 0;
 };
 
-Run run_at(std::span<const std::int32_t> row_begin, std::size_t row) {
-  const auto length = [&](std::size_t r) { return row_begin[r + 1] - row_begin[r]; };
+std::int64_t length_of(std::span<const std::int32_t> begin, std::size_t row) {
+  return begin[row + 1] - begin[row];
+}
+
+/// Returns how many rows from this one on have as many queries and as many keys.
+std::size_t alike(std::span<const std::int32_t> query_begin,
+                  std::span<const std::int32_t> key_begin,
+                  std::size_t row) {
   std::size_t end = row + 1;
-  while (end + 1 < row_begin.size() && length(end) == length(row)) ++end;
-  return {.rows = static_cast<std::int64_t>(end - row), .length = length(row)};
+  while (end + 1 < key_begin.size() && length_of(query_begin, end) == length_of(query_begin, row) &&
+         length_of(key_begin, end) == length_of(key_begin, row)) {
+    ++end;
+  }
+  return end - row;
 }
 
 /// Looks at [rows · length, heads · depth] as [rows, heads, length, depth]; copies nothing.
@@ -35,30 +46,34 @@ std::optional<at::Tensor> bias_of(const at::Tensor& bias, std::int64_t queries, 
   return bias.narrow(1, 0, queries).narrow(2, 0, keys).unsqueeze(0);
 }
 
-/// Queries of a row: all of its tokens, or one.
-enum class Queries : std::uint8_t { every_token, one_a_row };
+/// What a query sees of the keys of its row.
+enum class Sight : std::uint8_t { all, back };
 
 at::Tensor attend_runs(const at::Tensor& q,
+                       std::span<const std::int32_t> query_begin,
                        const at::Tensor& k,
                        const at::Tensor& v,
-                       std::span<const std::int32_t> row_begin,
+                       std::span<const std::int32_t> key_begin,
                        std::int64_t heads,
                        const at::Tensor& bias,
-                       Queries queries) {
+                       Sight sight) {
   at::Tensor out = at::empty({q.size(0), q.size(1)}, q.options());
-  for (std::size_t row = 0; row + 1 < row_begin.size();) {
-    const Run run = run_at(row_begin, row);
-    const std::int64_t first = row_begin[row];
-    const bool all = queries == Queries::every_token;
-    const Run asked = {.rows = run.rows, .length = all ? run.length : 1};
-    const std::int64_t first_query = all ? first : static_cast<std::int64_t>(row);
+  for (std::size_t row = 0; row + 1 < key_begin.size();) {
+    const std::size_t rows = alike(query_begin, key_begin, row);
+    const Run queries = {.rows = static_cast<std::int64_t>(rows),
+                         .length = length_of(query_begin, row)};
+    const Run keys = {.rows = queries.rows, .length = length_of(key_begin, row)};
+    const std::int64_t first_query = query_begin[row];
+    const std::int64_t first_key = key_begin[row];
     const at::Tensor attended =
-        at::scaled_dot_product_attention(heads_of(q, first_query, asked, heads),
-                                         heads_of(k, first, run, heads),
-                                         heads_of(v, first, run, heads),
-                                         bias_of(bias, asked.length, run.length));
-    heads_of(out, first_query, asked, heads).copy_(attended);
-    row += static_cast<std::size_t>(run.rows);
+        at::scaled_dot_product_attention(heads_of(q, first_query, queries, heads),
+                                         heads_of(k, first_key, keys, heads),
+                                         heads_of(v, first_key, keys, heads),
+                                         bias_of(bias, queries.length, keys.length),
+                                         0.0,
+                                         sight == Sight::back);
+    heads_of(out, first_query, queries, heads).copy_(attended);
+    row += rows;
   }
   return out;
 }
@@ -71,7 +86,7 @@ at::Tensor attend(const at::Tensor& q,
                   std::span<const std::int32_t> row_begin,
                   std::int64_t heads,
                   const at::Tensor& bias) {
-  return attend_runs(q, k, v, row_begin, heads, bias, Queries::every_token);
+  return attend_runs(q, row_begin, k, v, row_begin, heads, bias, Sight::all);
 }
 
 at::Tensor attend_one(const at::Tensor& q,
@@ -80,7 +95,26 @@ at::Tensor attend_one(const at::Tensor& q,
                       std::span<const std::int32_t> row_begin,
                       std::int64_t heads,
                       const at::Tensor& bias) {
-  return attend_runs(q, k, v, row_begin, heads, bias, Queries::one_a_row);
+  std::vector<std::int32_t> one_a_row(row_begin.size());
+  std::iota(one_a_row.begin(), one_a_row.end(), 0);
+  return attend_runs(q, one_a_row, k, v, row_begin, heads, bias, Sight::all);
+}
+
+at::Tensor attend_back(const at::Tensor& q,
+                       const at::Tensor& k,
+                       const at::Tensor& v,
+                       std::span<const std::int32_t> row_begin,
+                       std::int64_t heads) {
+  return attend_runs(q, row_begin, k, v, row_begin, heads, {}, Sight::back);
+}
+
+at::Tensor attend_across(const at::Tensor& q,
+                         std::span<const std::int32_t> query_begin,
+                         const at::Tensor& k,
+                         const at::Tensor& v,
+                         std::span<const std::int32_t> key_begin,
+                         std::int64_t heads) {
+  return attend_runs(q, query_begin, k, v, key_begin, heads, {}, Sight::all);
 }
 
 }  // namespace millrace::pipeline

@@ -30,4 +30,24 @@ at::Tensor attend_one(const at::Tensor& q,
                       std::int64_t heads,
                       const at::Tensor& bias = {});
 
+/// Attends within each row, every token to itself and to what stands before it: [tokens, heads ·
+/// depth], as attend().
+at::Tensor attend_back(const at::Tensor& q,
+                       const at::Tensor& k,
+                       const at::Tensor& v,
+                       std::span<const std::int32_t> row_begin,
+                       std::int64_t heads);
+
+/// Attends from the tokens of each row to all tokens of the same row elsewhere, which may be more
+/// or fewer.
+///
+/// q: [queries, heads · depth] with offsets query_begin; k and v: [keys, heads · depth] with
+/// offsets key_begin, of as many rows. No row is empty. Returns [queries, heads · depth].
+at::Tensor attend_across(const at::Tensor& q,
+                         std::span<const std::int32_t> query_begin,
+                         const at::Tensor& k,
+                         const at::Tensor& v,
+                         std::span<const std::int32_t> key_begin,
+                         std::int64_t heads);
+
 }  // namespace millrace::pipeline

@@ -28,6 +28,7 @@ at::Tensor Embedding::run(std::span<const std::int32_t> ids,
                           std::span<const std::int32_t> row_begin) const {
   const at::Device device = words.device();
   at::Tensor x = at::embedding(words, index_tensor(ids, device));
+  if (scale != 1.0) x.mul_(scale);
   // The order of the sums is transformers': words, types, positions.
   if (types.defined()) {
     if (type_ids.empty()) {

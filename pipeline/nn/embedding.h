@@ -17,6 +17,7 @@ namespace millrace::pipeline {
 /// and normalised.
 struct Embedding {
   at::Tensor words;      // [vocabulary, width]
+  double scale = 1.0;    // of the words
   at::Tensor positions;  // [positions, width]; undefined: the layers know them otherwise
   at::Tensor types;      // [types, width]; undefined: the model knows no types
   // To the width of the layers, before the norm; null: none.

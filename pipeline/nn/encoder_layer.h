@@ -26,13 +26,17 @@ struct EncoderLayerWeights {
   std::optional<Disentangled> relative;  // projected; absent: attention as in BERT
 };
 
-/// One layer of a post-norm encoder (BERT and its descendants) over packed rows. Immutable,
-/// thread-safe.
+/// One layer of an encoder over packed rows. Immutable, thread-safe.
 ///
-/// a = norm(x + output(attend(x))), y = norm(a + down(f(up(a)))).
+/// With norms of sums (BERT and its descendants) a = norm(x + output(attend(x))), y = norm(a +
+/// down(f(up(a)))); with norms of inputs a = x + output(attend(norm(x))), y = a +
+/// down(f(up(norm(a)))).
 class EncoderLayer {
  public:
-  EncoderLayer(const EncoderLayerWeights& weights, std::int64_t heads, Activation function);
+  EncoderLayer(const EncoderLayerWeights& weights,
+               std::int64_t heads,
+               Activation function,
+               NormOf norms = NormOf::sum);
 
   /// x: [tokens, width], rows laid end to end at row_begin; bias: as in attend(), or the places of
   /// attend_disentangled() in a layer with relative positions. Returns [tokens, width].
@@ -59,8 +63,8 @@ class EncoderLayer {
   std::unique_ptr<const Linear> output_;
   std::unique_ptr<const Linear> up_;
   std::unique_ptr<const Linear> down_;
-  LayerNorm attention_norm_;
-  LayerNorm output_norm_;
+  PartNorm attention_norm_;
+  PartNorm output_norm_;
   std::optional<Disentangled> relative_;
   std::int64_t heads_;
 };

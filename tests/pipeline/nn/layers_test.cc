@@ -1,7 +1,9 @@
 #include "config/base/json.h"
 #include "pipeline/nn/activation.h"
 #include "pipeline/nn/attention.h"
+#include "pipeline/nn/decoder_layer.h"
 #include "pipeline/nn/embedding.h"
+#include "pipeline/nn/encoder_layer.h"
 #include "pipeline/nn/layer_norm.h"
 #include "pipeline/nn/linear.h"
 #include "pipeline/nn/relative_bias.h"
@@ -189,6 +191,200 @@ TEST(Embedding, positions_skip_the_padding_id_and_start_behind_it) {
   const std::vector<std::int32_t> row_begin = {0, 4, 6};
 
   EXPECT_EQ(embedding.positions_of(ids, row_begin), (std::vector<std::int32_t>{4, 3, 5, 6, 3, 4}));
+}
+
+/// The first tokens of a row, up to and with one.
+naive::Matrix up_to(const naive::Matrix& rows, std::size_t last) {
+  return {rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(last) + 1};
+}
+
+TEST(Attention, back_sees_only_what_stands_before) {
+  const at::Tensor qkv = noise({9, 3 * 16}, 14);
+  const std::vector<std::int32_t> row_begin = {0, 3, 6, 7, 9};
+  const at::Tensor q = qkv.narrow(1, 0, 16);
+  const at::Tensor k = qkv.narrow(1, 16, 16);
+  const at::Tensor v = qkv.narrow(1, 32, 16);
+
+  const at::Tensor all = attend_back(q, k, v, row_begin, 4);
+
+  for (std::size_t row = 0; row + 1 < row_begin.size(); ++row) {
+    const std::int64_t first = row_begin[row];
+    const std::int64_t length = row_begin[row + 1] - first;
+    const auto part = [&](const at::Tensor& x) { return matrix(x.narrow(0, first, length)); };
+    for (std::int64_t t = 0; t < length; ++t) {
+      const auto last = static_cast<std::size_t>(t);
+      const naive::Matrix expected =
+          naive::attend({part(q)[last]}, up_to(part(k), last), up_to(part(v), last), 4);
+      EXPECT_LT(distance(expected, all.narrow(0, first + t, 1)), kFloat32);
+    }
+  }
+}
+
+TEST(Attention, across_reads_the_same_row_elsewhere) {
+  const at::Tensor q = noise({6, 16}, 15);
+  const at::Tensor kv = noise({11, 2 * 16}, 16);
+  const std::vector<std::int32_t> query_begin = {0, 2, 4, 5, 6};  // the first two are one call
+  const std::vector<std::int32_t> key_begin = {0, 3, 6, 10, 11};
+  const at::Tensor k = kv.narrow(1, 0, 16);
+  const at::Tensor v = kv.narrow(1, 16, 16);
+
+  const at::Tensor all = attend_across(q, query_begin, k, v, key_begin, 4);
+
+  for (std::size_t row = 0; row + 1 < query_begin.size(); ++row) {
+    const auto part = [&](const at::Tensor& x, const std::vector<std::int32_t>& begin) {
+      return x.narrow(0, begin[row], begin[row + 1] - begin[row]);
+    };
+    const naive::Matrix expected = naive::attend(
+        matrix(part(q, query_begin)), matrix(part(k, key_begin)), matrix(part(v, key_begin)), 4);
+    EXPECT_LT(distance(expected, part(all, query_begin)), kFloat32);
+  }
+}
+
+constexpr std::int64_t kWidth = 16;
+constexpr std::int64_t kHeads = 4;
+
+LayerNorm some_norm(std::uint64_t seed) {
+  return {.weight = noise({kWidth}, seed), .bias = noise({kWidth}, seed + 1), .eps = 1e-5};
+}
+
+AttentionWeights some_attention(std::uint64_t seed) {
+  const auto square = [&](std::uint64_t more) {
+    return noise({kWidth, kWidth}, seed + more) * 0.3;
+  };
+  const auto bias = [&](std::uint64_t more) { return noise({kWidth}, seed + more); };
+  return {.query = square(0),
+          .query_bias = bias(1),
+          .key = square(2),
+          .key_bias = bias(3),
+          .value = square(4),
+          .value_bias = bias(5),
+          .output = square(6),
+          .output_bias = bias(7),
+          .norm = some_norm(seed + 8)};
+}
+
+DecoderLayerWeights some_decoder_layer() {
+  return {.back = some_attention(100),
+          .across = some_attention(200),
+          .up = noise({24, kWidth}, 300) * 0.3,
+          .up_bias = noise({24}, 301),
+          .down = noise({kWidth, 24}, 302) * 0.3,
+          .down_bias = noise({kWidth}, 303),
+          .output_norm = some_norm(304)};
+}
+
+/// One part of a layer, said plainly: its sum, normalised before or afterwards.
+template <typename Part>
+at::Tensor around(const at::Tensor& x, const LayerNorm& norm, NormOf norms, Part part) {
+  const bool before = norms == NormOf::input;
+  const at::Tensor sum = x + part(before ? norm.run(x) : x);
+  return before ? sum : norm.run(sum);
+}
+
+/// An attention of one row; of one that looks back, x is the source as well.
+at::Tensor attended(const AttentionWeights& w,
+                    const at::Tensor& x,
+                    const at::Tensor& source,
+                    bool back) {
+  const at::Tensor q = at::linear(x, w.query, w.query_bias);
+  const at::Tensor k = at::linear(source, w.key, w.key_bias);
+  const at::Tensor v = at::linear(source, w.value, w.value_bias);
+  const std::vector<std::int32_t> one = {0, static_cast<std::int32_t>(x.size(0))};
+  const std::vector<std::int32_t> other = {0, static_cast<std::int32_t>(source.size(0))};
+  const at::Tensor out =
+      back ? attend_back(q, k, v, one, kHeads) : attend_across(q, one, k, v, other, kHeads);
+  return at::linear(out, w.output, w.output_bias);
+}
+
+at::Tensor plain_decoder_layer(const DecoderLayerWeights& w,
+                               const at::Tensor& x,
+                               const at::Tensor& source,
+                               NormOf norms) {
+  const at::Tensor a = around(
+      x, w.back.norm, norms, [&](const at::Tensor& in) { return attended(w.back, in, in, true); });
+  const at::Tensor b = around(a, w.across.norm, norms, [&](const at::Tensor& in) {
+    return attended(w.across, in, source, false);
+  });
+  return around(b, w.output_norm, norms, [&](const at::Tensor& in) {
+    return at::linear(at::gelu(at::linear(in, w.up, w.up_bias)), w.down, w.down_bias);
+  });
+}
+
+TEST(DecoderLayer, is_three_parts_with_their_norms_on_either_side) {
+  const DecoderLayerWeights weights = some_decoder_layer();
+  const at::Tensor x = noise({6, kWidth}, 20);
+  const at::Tensor source = noise({9, kWidth}, 21);
+  const std::vector<std::int32_t> begin = {0, 3, 4, 6};
+  const std::vector<std::int32_t> source_begin = {0, 3, 7, 9};
+  for (const NormOf norms : {NormOf::sum, NormOf::input}) {
+    const DecoderLayer layer(weights, kHeads, Activation::gelu, norms);
+
+    const at::Tensor all = layer.run(x, begin, source, source_begin);
+    const at::Tensor last = layer.run_last(x, begin, source, source_begin);
+
+    ASSERT_EQ(last.size(0), 3);
+    for (std::size_t row = 0; row < 3; ++row) {
+      const auto part = [&](const at::Tensor& t, const std::vector<std::int32_t>& offsets) {
+        return t.narrow(0, offsets[row], offsets[row + 1] - offsets[row]);
+      };
+      const at::Tensor expected =
+          plain_decoder_layer(weights, part(x, begin), part(source, source_begin), norms);
+      EXPECT_LT(distance(matrix(expected), part(all, begin)), kFloat32);
+      EXPECT_LT(distance({matrix(expected).back()}, last.narrow(0, static_cast<int>(row), 1)),
+                kFloat32);
+    }
+  }
+}
+
+TEST(EncoderLayer, normalises_what_its_parts_read_if_told_to) {
+  const AttentionWeights own = some_attention(400);
+  EncoderLayerWeights weights = {.query = own.query,
+                                 .query_bias = own.query_bias,
+                                 .key = own.key,
+                                 .key_bias = own.key_bias,
+                                 .value = own.value,
+                                 .value_bias = own.value_bias,
+                                 .output = own.output,
+                                 .output_bias = own.output_bias,
+                                 .up = noise({24, kWidth}, 410) * 0.3,
+                                 .up_bias = noise({24}, 411),
+                                 .down = noise({kWidth, 24}, 412) * 0.3,
+                                 .down_bias = noise({kWidth}, 413),
+                                 .attention_norm = own.norm,
+                                 .output_norm = some_norm(414)};
+  const at::Tensor x = noise({5, kWidth}, 22);
+  const std::vector<std::int32_t> begin = {0, 5};
+  for (const NormOf norms : {NormOf::sum, NormOf::input}) {
+    const EncoderLayer layer(weights, kHeads, Activation::relu, norms);
+
+    const at::Tensor all = layer.run(x, begin);
+    const at::Tensor first = layer.run_first(x, begin);
+
+    const at::Tensor a = around(
+        x, own.norm, norms, [&](const at::Tensor& in) { return attended(own, in, in, false); });
+    const at::Tensor expected = around(a, weights.output_norm, norms, [&](const at::Tensor& in) {
+      return at::linear(
+          at::relu(at::linear(in, weights.up, weights.up_bias)), weights.down, weights.down_bias);
+    });
+    EXPECT_LT(distance(matrix(expected), all), kFloat32);
+    EXPECT_LT(distance({matrix(expected).front()}, first), kFloat32);
+  }
+}
+
+TEST(Embedding, scales_words_and_nothing_else) {
+  Embedding embedding;
+  embedding.words = noise({4, kWidth}, 30);
+  embedding.positions = noise({3, kWidth}, 31);
+  embedding.norm = some_norm(32);
+  embedding.scale = 4.0;
+  const std::vector<std::int32_t> ids = {2, 0, 1};
+  const std::vector<std::int32_t> row_begin = {0, 2, 3};
+
+  const at::Tensor x = embedding.run(ids, {}, row_begin);
+
+  const at::Tensor sum = embedding.words.index_select(0, at::tensor({2, 0, 1})) * 4.0 +
+                         embedding.positions.index_select(0, at::tensor({0, 1, 0}));
+  EXPECT_LT(distance(matrix(embedding.norm.run(sum)), x), kFloat32);
 }
 
 TEST(Attention, survives_scores_that_overflow_exp) {
