@@ -17,7 +17,9 @@ namespace millrace::pipeline {
 namespace {
 
 constexpr double kFloat32 = 1e-5;  // against transformers 4.57, float32 on the CPU
-constexpr double kSameRow = 1e-6;  // alone against in company: the order of sums may differ
+// Alone against in company, of the largest value of a row (of 1 if all are smaller): the order of
+// sums may differ, by what the processor has, and float32 knows 7 digits.
+constexpr double kSameRow = 1e-6;
 
 constexpr double kBfloat16 = 0.99;  // cosine against the same in float32
 
@@ -97,6 +99,12 @@ TEST_P(Encoder, computes_what_transformers_computes_with_every_head) {
   }
 }
 
+double largest(const std::vector<double>& values) {
+  double most = 1.0;
+  for (const double value : values) most = std::max(most, std::abs(value));
+  return most;
+}
+
 void expect_alone_as_together(const std::string& name, const std::string& head) {
   SCOPED_TRACE(name + " " + head);
   const auto model = load(name, kHeads.at(head).kind);
@@ -113,7 +121,7 @@ void expect_alone_as_together(const std::string& name, const std::string& head) 
     const auto alone = run(*model, {items[i]});
     ASSERT_TRUE(alone) << alone.error().text();
     const std::vector<double> expected(alone->values.begin(), alone->values.end());
-    EXPECT_LT(distance(together->row(i).values, expected), kSameRow) << i;
+    EXPECT_LT(distance(together->row(i).values, expected), kSameRow * largest(expected)) << i;
     EXPECT_EQ(together->row(i).width, alone->row(0).width) << i;
   }
 }
