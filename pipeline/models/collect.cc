@@ -1,5 +1,7 @@
 #include "pipeline/models/collect.h"
 
+#include "pipeline/nn/embedding.h"
+
 #include <algorithm>
 #include <span>
 #include <utility>
@@ -95,17 +97,25 @@ class Collector {
   Output output_;
 };
 
+/// Returns rows of x; x itself where that is all of them in their order.
+at::Tensor select_rows(const at::Tensor& x, const std::vector<std::int32_t>& rows) {
+  bool all = static_cast<std::int64_t>(rows.size()) == x.size(0);
+  for (std::size_t i = 0; all && i < rows.size(); ++i) all = rows[i] == static_cast<int>(i);
+  return all ? x : x.index_select(0, index_tensor(rows, x.device()));
+}
+
 }  // namespace
 
 bool reads_head(Wanted wanted) {
   return wanted == Wanted::head || wanted == Wanted::tokens || wanted == Wanted::masked;
 }
 
-std::vector<std::int32_t> asked_of_head(const Batch& batch, const Hidden& hidden) {
+std::vector<std::int32_t> asked_of_head(const Batch& batch, const Hidden& hidden, Pooled pooled) {
   std::vector<std::int32_t> asked;
   for (std::size_t row = 0; row < batch.rows(); ++row) {
     const std::int32_t begin = hidden.begin[row];
-    if (batch.wanted[row] == Wanted::head) asked.push_back(begin);
+    if (batch.wanted[row] == Wanted::head)
+      asked.push_back(pooled == Pooled::first ? begin : hidden.begin[row + 1] - 1);
     if (batch.wanted[row] == Wanted::tokens) {
       for (std::int32_t at = begin; at < hidden.begin[row + 1]; ++at) asked.push_back(at);
     }
@@ -114,6 +124,13 @@ std::vector<std::int32_t> asked_of_head(const Batch& batch, const Hidden& hidden
     }
   }
   return asked;
+}
+
+at::Tensor scores_of(const Head& head,
+                     const at::Tensor& states,
+                     const std::vector<std::int32_t>& asked) {
+  if (asked.empty()) return at::empty({0, static_cast<std::int64_t>(head.outputs)}, at::kFloat);
+  return head.run(select_rows(states, asked));
 }
 
 Output collect(const Batch& batch, const Hidden& hidden, const at::Tensor& scores) {

@@ -120,11 +120,7 @@ class ModernBert final : public Model {
   at::Tensor scores_of(const Batch& batch, const Hidden& hidden) const {
     if (facts().head == HeadKind::sequence_classification && parts_.shape.mean)
       return parts_.head->run(means(batch, hidden.states));
-    const std::vector<std::int32_t> asked = asked_of_head(batch, hidden);
-    if (asked.empty())
-      return at::empty({0, static_cast<std::int64_t>(parts_.head->outputs)}, at::kFloat);
-    const at::Tensor rows = index_tensor(asked, hidden.states.device());
-    return parts_.head->run(hidden.states.index_select(0, rows));
+    return pipeline::scores_of(*parts_.head, hidden.states, asked_of_head(batch, hidden));
   }
 
   /// Averages the tokens of every row that reads the head.

@@ -18,13 +18,6 @@ namespace {
 /// Nothing outlives a batch: libtorch's allocator keeps what it needs.
 bool reads_first_only(Wanted wanted) { return wanted == Wanted::head || wanted == Wanted::first; }
 
-/// Returns rows of x; x itself where that is all of them in their order.
-at::Tensor select_rows(const at::Tensor& x, const std::vector<std::int32_t>& rows) {
-  bool all = static_cast<std::int64_t>(rows.size()) == x.size(0);
-  for (std::size_t i = 0; all && i < rows.size(); ++i) all = rows[i] == static_cast<int>(i);
-  return all ? x : x.index_select(0, index_tensor(rows, x.device()));
-}
-
 std::int64_t longest_row(std::span<const std::int32_t> row_begin) {
   std::int32_t longest = 0;
   for (std::size_t row = 0; row + 1 < row_begin.size(); ++row)
@@ -49,15 +42,10 @@ class TextEncoder final : public Model {
  private:
   Output compute(const Batch& batch) const {
     const Hidden hidden = run_layers(batch);
-    const std::vector<std::int32_t> asked = asked_of_head(batch, hidden);
     const bool any = std::any_of(batch.wanted.begin(), batch.wanted.end(), reads_head);
-    return collect(batch, hidden, any ? scores_of(hidden.states, asked) : at::Tensor());
-  }
-
-  at::Tensor scores_of(const at::Tensor& states, const std::vector<std::int32_t>& asked) const {
-    const Head& head = *parts_.head;
-    if (asked.empty()) return at::empty({0, static_cast<std::int64_t>(head.outputs)}, at::kFloat);
-    return head.run(select_rows(states, asked));
+    if (!any) return collect(batch, hidden, {});
+    return collect(
+        batch, hidden, scores_of(*parts_.head, hidden.states, asked_of_head(batch, hidden)));
   }
 
   /// Returns what the layers are told about the distances of tokens; undefined: nothing.
