@@ -23,10 +23,12 @@ struct HeadNames {
   std::string_view scores_bias = {};  // the whole name, where it stands apart from scores
 };
 
-/// Returns the name of a weight that no file without this head has.
+/// Returns the name of a weight that no file without this head has; empty for a head that is
+/// nothing but the word embedding.
 inline std::string own_weight(const HeadNames& head) {
   const bool may_be_tied = head.kind == HeadKind::masked_lm;
-  return std::string(may_be_tied ? head.dense : head.scores) + ".weight";
+  const std::string_view part = may_be_tied ? head.dense : head.scores;
+  return part.empty() ? std::string() : std::string(part) + ".weight";
 }
 
 }  // namespace millrace::pipeline

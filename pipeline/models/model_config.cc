@@ -13,7 +13,6 @@ namespace millrace::pipeline {
 namespace {
 
 constexpr std::int64_t kLargestSize = std::int64_t{1} << 24;
-constexpr std::int64_t kLabelsByDefault = 2;
 
 std::optional<std::int64_t> id_of(const std::string& key) {
   std::int64_t id = 0;
@@ -121,11 +120,11 @@ bool ModelConfig::flag_or(const char* key, bool absent) {
   return absent;
 }
 
-std::vector<std::string> ModelConfig::labels() {
+std::vector<std::string> ModelConfig::labels(std::int64_t by_default) {
   std::vector<std::string> labels;
   const Json* stored = find("id2label");
   if (stored == nullptr) {
-    const std::int64_t count = size_or("num_labels", kLabelsByDefault);
+    const std::int64_t count = size_or("num_labels", by_default);
     for (std::int64_t id = 0; id < count; ++id) labels.push_back(fmt::format("LABEL_{}", id));
     return labels;
   }

@@ -9,6 +9,9 @@
 
 namespace millrace::pipeline {
 
+/// Labels of a classifier whose config.json tells none, as in most classes of transformers.
+inline constexpr std::int64_t kLabelsByDefault = 2;
+
 /// Reads numbers and texts of config.json and keeps everything that is wrong with it. Confined to
 /// one thread.
 class ModelConfig {
@@ -38,8 +41,8 @@ class ModelConfig {
   bool flag_or(const char* key, bool absent);
 
   /// Returns id2label in the order of the ids, which must be 0 … n − 1; without it LABEL_0 … for
-  /// num_labels (default 2).
-  std::vector<std::string> labels();
+  /// num_labels, or `by_default` of them.
+  std::vector<std::string> labels(std::int64_t by_default = kLabelsByDefault);
 
   /// Keeps a complaint: BAD_MODEL_CONFIG (invalid_input) or UNSUPPORTED_MODEL (unsupported).
   void complain(std::string message);

@@ -1,6 +1,7 @@
 #include "pipeline/models/table.h"
 
 #include "pipeline/models/albert.h"
+#include "pipeline/models/bart.h"
 #include "pipeline/models/bert.h"
 #include "pipeline/models/deberta_v2.h"
 #include "pipeline/models/distilbert.h"
@@ -24,7 +25,9 @@ std::span<const Architecture> architectures() {
                                   albert(),
                                   mpnet(),
                                   deberta_v2(),
-                                  modernbert()};
+                                  modernbert(),
+                                  bart(),
+                                  mbart()};
   return kAll;
 }
 

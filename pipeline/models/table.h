@@ -3,7 +3,9 @@
 #include "config/base/json.h"
 #include "pipeline/contract/model.h"
 #include "pipeline/models/head_names.h"
+#include "pipeline/models/model_config.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -35,6 +37,7 @@ struct Architecture {
   std::string_view sentence;
   std::span<const HeadNames> heads;  // static; HeadKind::none among them
   BuiltModel (*build)(const ModelRequest& request);
+  std::int64_t labels_by_default = kLabelsByDefault;
 };
 
 std::span<const Architecture> architectures();

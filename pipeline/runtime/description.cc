@@ -181,11 +181,11 @@ Error no_head(const fs::path& folder, const Description& description, const std:
 }
 
 /// Returns how many scores a head must give, 0 if config.json does not decide it or cannot be read.
-std::size_t scores_of(HeadKind head, const Json& json) {
+std::size_t scores_of(const Architecture& architecture, HeadKind head, const Json& json) {
   if (head == HeadKind::question_answering) return 2;  // where an answer starts, where it ends
   if (head == HeadKind::none || head == HeadKind::masked_lm) return 0;
   ModelConfig config(json);
-  return config.labels().size();
+  return config.labels(architecture.labels_by_default).size();
 }
 
 /// transformers makes a head of random numbers up where the weights hold none that fits; its scores
@@ -195,13 +195,14 @@ bool check_head(const fs::path& folder, Description& description) {
   if (kind == HeadKind::none || description.architecture == nullptr || !description.checkpoint)
     return false;
   const std::string weight = own_weight(*find_head(description.architecture->heads, kind));
+  if (weight.empty()) return true;
   const auto* entry = description.checkpoint->find(weight);
   if (entry == nullptr) {
     description.errors.push_back(no_head(folder, description, weight));
     return false;
   }
   const auto& shape = entry->tensor.shape;
-  const std::size_t expected = scores_of(kind, *description.config);
+  const std::size_t expected = scores_of(*description.architecture, kind, *description.config);
   if (expected == 0 || shape.empty() || std::cmp_equal(shape.front(), expected)) return true;
   description.errors.push_back(
       error(Errc::invalid_input,

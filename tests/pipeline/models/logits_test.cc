@@ -11,7 +11,7 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
-// Every architecture with every head, against tests/golden/model_logits.json.
+// Every architecture with every head, against tests/golden/model_logits.json and bart_logits.json.
 
 namespace millrace::pipeline {
 namespace {
@@ -42,7 +42,12 @@ struct Sample {
 };
 
 std::vector<Sample> samples_of(const std::string& model, const std::string& head) {
-  static const Json cases = read(golden() / "model_logits.json").at("cases");
+  static const Json cases = [] {
+    Json all = read(golden() / "model_logits.json").at("cases");
+    const Json more = read(golden() / "bart_logits.json").at("cases");
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }();
   std::vector<Sample> samples;
   for (const Json& one : cases) {
     if (one.at("model") != model || one.at("head") != head) continue;
@@ -130,19 +135,22 @@ TEST_P(Encoder, gives_a_row_alone_what_it_gives_it_in_any_batch) {
   for (const auto& [head, kind] : kHeads) expect_alone_as_together(GetParam(), head);
 }
 
+void expect_near(const std::string& name, const std::string& head, const std::string& dtype) {
+  SCOPED_TRACE(name + " " + head + " " + dtype);
+  const auto folder = golden() / name;
+  const BuiltModel built = build(folder, kHeads.at(head).kind, read(folder / "config.json"), dtype);
+  ASSERT_NE(built.model, nullptr);
+  const std::vector<Sample> samples = samples_of(name, head);
+
+  const auto output = run(*built.model, items_of(samples));
+
+  ASSERT_TRUE(output) << output.error().text();
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    EXPECT_GT(cosine(output->row(i).values, samples[i].values), kBfloat16) << i;
+}
+
 TEST_P(Encoder, stays_near_in_bfloat16) {
-  const auto folder = golden() / GetParam();
-  for (const auto& [head, kind] : kHeads) {
-    const BuiltModel built = build(folder, kind.kind, read(folder / "config.json"), "bfloat16");
-    ASSERT_NE(built.model, nullptr);
-    const std::vector<Sample> samples = samples_of(GetParam(), head);
-
-    const auto output = run(*built.model, items_of(samples));
-
-    ASSERT_TRUE(output) << output.error().text();
-    for (std::size_t i = 0; i < samples.size(); ++i)
-      EXPECT_GT(cosine(output->row(i).values, samples[i].values), kBfloat16) << head << " " << i;
-  }
+  for (const auto& [head, kind] : kHeads) expect_near(GetParam(), head, "bfloat16");
 }
 
 TEST_P(Encoder, takes_rows_as_long_as_its_positions_and_no_longer) {
@@ -249,6 +257,46 @@ TEST(ModernBert, computes_what_transformers_computes_with_every_head) {
 
 TEST(ModernBert, gives_a_row_alone_what_it_gives_it_in_any_batch) {
   for (const auto& [model, head] : kModern) expect_alone_as_together(model, head);
+}
+
+const std::vector<const char*> kBart = {
+    "model_bart", "model_bart_uneven", "model_bart_untied", "model_mbart", "model_mbart_uneven"};
+const std::vector<const char*> kBartHeads = {
+    "none", "sequence_classification", "question_answering", "masked_lm"};
+
+TEST(Bart, computes_what_transformers_computes_with_every_head) {
+  for (const char* model : kBart) {
+    for (const char* head : kBartHeads) {
+      const double most = worst(model, head);
+      EXPECT_LT(most, kFloat32) << model << " " << head;
+      RecordProperty(std::string("largest_") + model + "_" + head,
+                     std::to_string(most * 1e6) + "e-6");
+    }
+  }
+}
+
+TEST(Bart, gives_a_row_alone_what_it_gives_it_in_any_batch) {
+  for (const char* model : kBart) {
+    for (const char* head : kBartHeads) expect_alone_as_together(model, head);
+  }
+}
+
+TEST(Bart, stays_near_in_half_precision) {
+  for (const char* model : kBart) {
+    for (const char* head : kBartHeads) {
+      expect_near(model, head, "bfloat16");
+      expect_near(model, head, "float16");
+    }
+  }
+}
+
+TEST(Bart, runs_without_prefix_and_passes_over_settings_that_transformers_passes_over) {
+  EXPECT_LT(worst("model_bart_bare", "none"), kFloat32);
+}
+
+TEST(Bart, takes_the_words_of_the_decoder_where_the_shared_ones_are_not_stored) {
+  EXPECT_LT(worst("model_bart_decoder_words", "sequence_classification"), kFloat32);
+  EXPECT_LT(worst("model_bart_decoder_words", "masked_lm"), kFloat32);
 }
 
 TEST(Checkpoint, runs_without_prefix_and_under_old_names) {

@@ -131,6 +131,8 @@ TEST(Golden, tokenization_gives_what_the_tokenizers_of_transformers_give) {
   compare_all("tokenization", "tokenization.json");
 }
 
+TEST(Golden, bart_and_mbart_give_what_transformers_gives) { compare_all("", "bart_tasks.json"); }
+
 double cosine(const Json& a, const Json& b) {
   double dot = 0;
   double aa = 0;
@@ -183,7 +185,7 @@ TEST(Golden, the_sentiment_model_knows_good_from_bad) {
 
 /// A result must not depend on who else is in the batch, nor on the place in it.
 TEST(Independence, a_record_has_the_same_result_alone_and_anywhere_in_any_batch) {
-  for (const char* model : {"tiny_bert", "tiny_distilbert"}) {
+  for (const char* model : {"tiny_bert", "tiny_distilbert", "tiny_bart_nli", "tiny_mbart_nli"}) {
     const auto pipeline =
         loaded("feature-extraction", golden_folder() + model, {{"pooling", "mean"}});
     ASSERT_NE(pipeline, nullptr);
@@ -203,6 +205,22 @@ TEST(Independence, a_record_has_the_same_result_alone_and_anywhere_in_any_batch)
       }
     }
   }
+}
+
+/// BART reads the last end of a text; without special tokens a text may have none.
+TEST(RecordErrors, a_text_without_an_end_fails_alone) {
+  const auto pipeline = loaded("text-classification",
+                               golden_folder() + "tiny_bart_nli",
+                               {{"add_special_tokens", false}, {"top_k", 1}});
+  ASSERT_NE(pipeline, nullptr);
+
+  const auto results =
+      run_pipeline(*pipeline, {Json("good</s>"), Json("good"), Json("x</s> y</s> and on")});
+
+  EXPECT_TRUE(results[0]);
+  ASSERT_FALSE(results[1]);
+  EXPECT_EQ(results[1].error().code, "BAD_ROW");
+  EXPECT_TRUE(results[2]);
 }
 
 TEST(Truncation, cuts_by_default_and_says_so_unless_told_to_refuse) {

@@ -116,6 +116,18 @@ TEST(LoadPipeline, a_head_is_known_by_the_name_that_its_architecture_gives_it) {
   EXPECT_THAT(errors[1].message, HasSubstr("classifier.out_proj.weight"));
 }
 
+TEST(LoadPipeline, bart_has_the_head_that_its_weights_hold_and_the_words_as_another) {
+  const auto no_labels = lint_pipeline(options_of(golden("tiny_bart_qa"), "text-classification"));
+  const auto no_head = lint_pipeline(options_of(golden("tiny_bart_qa"), "ner"));
+  const auto words = load_pipeline(options_of(golden("tiny_bart_qa"), "fill-mask"));
+
+  ASSERT_EQ(codes_of(no_labels), std::vector<std::string>{"NO_HEAD"});
+  EXPECT_THAT(no_labels[0].message, HasSubstr("classification_head.out_proj.weight"));
+  ASSERT_EQ(codes_of(no_head), std::vector<std::string>{"UNSUPPORTED_MODEL"});
+  EXPECT_THAT(no_head[0].message, HasSubstr("bart has no head for token-classification"));
+  EXPECT_TRUE(words.pipeline);
+}
+
 TEST(LoadPipeline, labels_that_the_head_does_not_give_are_refused_and_lint_sees_it) {
   const CheckpointCopy folder("tiny_bert");
   folder.set_config("id2label", {{"0", "no"}, {"1", "yes"}});
@@ -140,6 +152,13 @@ TEST(LoadPipeline, a_tokenizer_of_another_model_is_refused_and_lint_sees_it) {
   EXPECT_THAT(errors[0].message, HasSubstr("the model's embedding has 100 rows"));
   EXPECT_THAT(codes_of(load_pipeline(options_of(folder.path(), "feature-extraction")).errors),
               testing::Contains("VOCABULARY_MISMATCH"));
+}
+
+TEST(LoadPipeline, labels_are_counted_as_the_class_of_the_model_counts_them) {
+  const Folder folder("tiny_bart_nli");
+  folder.set_config("id2label", nullptr);
+
+  EXPECT_TRUE(lint_pipeline(options_of(folder.path(), "text-classification")).empty());
 }
 
 TEST(LoadPipeline, a_model_that_cannot_be_run_is_named_with_those_that_can) {
