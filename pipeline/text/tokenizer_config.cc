@@ -34,8 +34,13 @@ constexpr auto kRobertaFamily = std::to_array<std::string_view>(
     {"RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer"});
 
 /// Classes with the special tokens of RoBERTa and a SentencePiece model.
-constexpr auto kXlmRobertaFamily =
-    std::to_array<std::string_view>({"XLMRobertaTokenizer", "CamembertTokenizer"});
+constexpr auto kXlmRobertaFamily = std::to_array<std::string_view>(
+    {"XLMRobertaTokenizer", "CamembertTokenizer", "MBartTokenizer"});
+
+/// Classes that take the language of texts from the settings.
+constexpr auto kMbartFamily =
+    std::to_array<std::string_view>({"MBartTokenizer", "MBart50Tokenizer"});
+constexpr std::string_view kLanguageByDefault = "en_XX";
 
 /// Classes whose models take no token types.
 constexpr auto kWithoutTypes = std::to_array<std::string_view>({"DistilBertTokenizer",
@@ -76,6 +81,7 @@ constexpr auto kModelTypes = std::to_array<ModelType>({{"albert", "AlbertTokeniz
                                                        {"gpt2", "GPT2Tokenizer"},
                                                        {"layoutlm", "LayoutLMTokenizer"},
                                                        {"lxmert", "LxmertTokenizer"},
+                                                       {"mbart", "MBartTokenizer"},
                                                        {"megatron-bert", "BertTokenizer"},
                                                        {"mobilebert", "MobileBertTokenizer"},
                                                        {"mpnet", "MPNetTokenizer"},
@@ -221,6 +227,8 @@ void apply_class(const std::string& name, TokenizerConfig& config) {
   config.vocabulary_suffices = config.bert_family && name != "MPNetTokenizer";
   config.roberta_family = holds(kRobertaFamily, name);
   config.vocabulary_and_merges_suffice = config.roberta_family || name == "GPT2Tokenizer";
+  if (holds(kMbartFamily, name)) config.language = kLanguageByDefault;
+  config.language_leads = name == "MBart50Tokenizer";
   config.wants_type_ids = !holds(kWithoutTypes, name);
   config.special = special_tokens_of(name);
 }
@@ -243,6 +251,9 @@ void read_settings(JsonReader& in, const Place& root, const Place& model, Tokeni
   config.trims_offsets = in.flag(in.child(root, "trim_offsets"), true);
   config.adds_prefix_space = in.flag(in.child(root, "add_prefix_space"), false);
   config.cleans_up_spaces = in.flag(in.child(root, "clean_up_tokenization_spaces"), false);
+  if (config.language) {
+    if (auto named = in.optional_text(in.child(root, "src_lang"))) config.language = *named;
+  }
   const Place plain = in.child(root, "split_special_tokens");
   if (in.flag(plain, false)) in.unsupported(plain.pointer, "true", "false");
 }

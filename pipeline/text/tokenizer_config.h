@@ -30,6 +30,10 @@ struct TokenizerConfig {
   bool vocabulary_and_merges_suffice = false;
   /// A class of the RoBERTa family: its constructor overrides how the post-processor trims.
   bool roberta_family = false;
+  /// A class of mBART: its constructor overrides the template of tokenizer.json, and puts this
+  /// language behind the end of a text, or before the text.
+  std::optional<std::string> language;
+  bool language_leads = false;
   bool wants_type_ids = true;
   std::size_t model_max_length = std::numeric_limits<std::size_t>::max();
   std::optional<bool> truncates_left;

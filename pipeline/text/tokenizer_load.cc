@@ -278,6 +278,34 @@ bool are_byte_level(const std::vector<PreTokenizerSteps::Step>& steps) {
   return only != nullptr && only->splits;
 }
 
+/// Makes the template of a class that takes the language from the settings. ids: of a token.
+/// Source: transformers 4.57, tokenization_mbart_fast.py and tokenization_mbart50_fast.py,
+/// set_src_lang_special_tokens().
+template <typename IdOf>
+Result<void> put_language(const TokenizerConfig& config, IdOf id_of, TokenizerSpec& spec) {
+  const std::string end = config.token("eos_token").value_or("</s>");
+  const auto end_id = id_of(end);
+  const auto language_id = id_of(*config.language);
+  for (const auto& [id, token] : {std::pair(end_id, end), {language_id, *config.language}}) {
+    if (id) continue;
+    return bad_tokenizer(
+        fmt::format("tokenizer_config.json: the vocabulary lacks {}, which the template of mBART's "
+                    "texts needs; src_lang names the language",
+                    config::escape_line(token, 60)));
+  }
+  const TemplatePiece before = {-1, {*language_id}, 0};
+  const TemplatePiece behind = {-1, {*end_id}, 0};
+  const TemplatePiece both_behind = {-1, {*end_id, *language_id}, 0};
+  if (config.language_leads) {
+    spec.single = {before, {0, {}, 0}, behind};
+    spec.pair = {before, {0, {}, 0}, {1, {}, 0}, behind};
+  } else {
+    spec.single = {{0, {}, 0}, both_behind};
+    spec.pair = {{0, {}, 0}, {1, {}, 0}, both_behind};
+  }
+  return {};
+}
+
 /// How many characters of white space stand at the ends of each token, as offsets are trimmed.
 std::vector<Trim> trims(const std::vector<std::string>& tokens) {
   std::vector<Trim> found;
@@ -410,6 +438,13 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
     finders[i] = *std::move(finder);
   }
   std::vector<std::string> tokens = names_by_id(spec, added);
+  if (config.language) {
+    const auto id_of = [&](const std::string& token) {
+      const auto id = added.id_of(token);
+      return id ? id : model_id(token);
+    };
+    if (auto put = put_language(config, id_of, spec); !put) return std::move(put).error();
+  }
   Template post(std::move(spec.single), std::move(spec.pair));
   if (config.roberta_family && spec.may_trim_offsets) {
     spec.trims_offsets =

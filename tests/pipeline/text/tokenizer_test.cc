@@ -167,6 +167,55 @@ TEST(Tokenizer, a_class_of_the_bert_family_overrides_the_normalizer) {
             (std::vector<std::int32_t>{1, 1, 0}));
 }
 
+/// What transformers 4.57 gives for the folder with these settings. The template of its
+/// tokenizer.json names de_DE.
+TEST(Tokenizer, a_class_of_mbart_puts_the_language_of_the_settings_beside_a_text) {
+  struct Case {
+    const char* settings;
+    std::vector<std::int32_t> text;
+    std::vector<std::int32_t> pair;
+  };
+
+  const std::vector<Case> cases = {
+      {R"({"tokenizer_class": "MBartTokenizerFast", "src_lang": "ro_RO"})",
+       {5, 14, 15, 59, 48, 2, 148},
+       {5, 14, 15, 59, 105, 7, 2, 148}},
+      {R"({"tokenizer_class": "MBartTokenizer", "src_lang": null})",
+       {5, 14, 15, 59, 48, 2, 132},
+       {5, 14, 15, 59, 105, 7, 2, 132}},
+      {"{}", {5, 14, 15, 59, 48, 2, 132}, {5, 14, 15, 59, 105, 7, 2, 132}},  // by config.json
+      {R"({"tokenizer_class": "MBart50TokenizerFast", "src_lang": "de_DE"})",
+       {131, 5, 14, 15, 59, 48, 2},
+       {131, 5, 14, 15, 59, 105, 7, 2}},
+  };
+  const std::string from = tiny("tiny_mbart_nli");
+  for (const Case& one : cases) {
+    const Folder folder("mbart");
+    folder.copy(from, "tokenizer.json");
+    folder.copy(from, "config.json");
+    folder.write("tokenizer_config.json", one.settings);
+
+    const auto tokenizer = load(folder.path());
+
+    EXPECT_EQ(tokenizer->encode("good phone").value().ids, one.text) << one.settings;
+    EXPECT_EQ(tokenizer->encode_pair("good", "bad").value().ids, one.pair) << one.settings;
+  }
+}
+
+TEST(Tokenizer, a_language_that_the_vocabulary_lacks_is_refused) {
+  const std::string from = tiny("tiny_mbart_nli");
+  const Folder folder("mbart_lacks");
+  folder.copy(from, "tokenizer.json");
+  folder.write("tokenizer_config.json",
+               R"({"tokenizer_class": "MBartTokenizer", "src_lang": "tlh_XX"})");
+
+  const auto tokenizer = Tokenizer::load(folder.path());
+
+  ASSERT_FALSE(tokenizer);
+  EXPECT_EQ(tokenizer.error().code, "BAD_TOKENIZER");
+  EXPECT_NE(tokenizer.error().message.find("lacks tlh_XX"), std::string::npos);
+}
+
 TEST(Tokenizer, a_folder_with_vocab_txt_alone_gives_the_same_tokenizer) {
   const Folder folder("vocab_only");
   folder.copy(tiny("tiny_bert"), "vocab.txt");
