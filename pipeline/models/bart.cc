@@ -365,7 +365,7 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
     parts.decoder_ids.start = static_cast<std::int32_t>(shape.start);
   parts.decoder_ids.pad = static_cast<std::int32_t>(shape.pad);
   parts.eos = static_cast<std::int32_t>(shape.eos);
-  note_unread(request, weights);
+  note_weights(request, weights);
   auto revision = revision_of(request, checkpoint);
   if (!revision) return std::move(revision).error();
   parts.facts = loading.facts;
@@ -391,11 +391,12 @@ BuiltModel build(const ModelRequest& request) {
   ModelConfig config(*request.config);
   const Shape shape = shape_of(config, variant);
   const std::vector<std::string> labels = config.labels(variant.labels_by_default);
+  const std::string problem_type = config.text_or("problem_type", "");
   if (!config.errors().empty()) return {.model = nullptr, .errors = config.errors()};
   const auto checkpoint = Checkpoint::open(request.folder);
   if (!checkpoint) return {.model = nullptr, .errors = {checkpoint.error()}};
   ModelFacts facts = facts_of(request, variant, shape);
-  facts.problem_type = config.text_or("problem_type", "");
+  facts.problem_type = problem_type;
   if (request.head == HeadKind::sequence_classification) facts.labels = labels;
   const Loading loading = {.request = request,
                            .variant = variant,

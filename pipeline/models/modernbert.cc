@@ -340,7 +340,7 @@ Result<BuiltModel> load(const ModelRequest& request,
     parts.head = taker.head(names, outputs, over_words && shape.tied ? parts.words : at::Tensor());
   }
   if (!weights.errors().empty()) return BuiltModel{.model = nullptr, .errors = weights.errors()};
-  note_unread(request, weights);
+  note_weights(request, weights);
   auto revision = revision_of(request, checkpoint);
   if (!revision) return std::move(revision).error();
   facts.revision = *std::move(revision);

@@ -334,7 +334,7 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
   if (projection.first.defined())
     parts.projection = make_linear(projection.first, projection.second);
   if (has_head) parts.head = make_head(head, loading.head, shape);
-  note_unread(request, weights);
+  note_weights(request, weights);
   auto revision = revision_of(request, checkpoint);
   if (!revision) return std::move(revision).error();
   parts.facts = facts_of(loading, *std::move(revision));
@@ -352,7 +352,16 @@ Activation activation_of(const std::string& name, ModelConfig& config) {
   return found.value_or(Activation::gelu);
 }
 
-void note_unread(const ModelRequest& request, const Weights& weights) {
+void note_weights(const ModelRequest& request, const Weights& weights) {
+  if (const auto& damaged = weights.nonfinite(); !damaged.empty()) {
+    std::int64_t values = 0;
+    for (const Weights::Nonfinite& tensor : damaged) values += tensor.values;
+    log::warn("weights hold values that are no finite numbers; records that meet them fail",
+              {{"folder", request.folder.string()},
+               {"values", values},
+               {"tensors", static_cast<std::uint64_t>(damaged.size())},
+               {"first", damaged.front().name}});
+  }
   const std::vector<std::string> unread = weights.unexpected();
   if (unread.empty()) return;
   log::info("weights not read",

@@ -75,8 +75,8 @@ struct EncoderShape {
 /// Returns the activation of a name of config.json; refuses one that is not run, and returns GELU.
 Activation activation_of(const std::string& name, ModelConfig& config);
 
-/// Notes in the log that a file holds weights that nobody reads.
-void note_unread(const ModelRequest& request, const Weights& weights);
+/// Notes in the log weights that nobody reads, and warns of those that are no finite numbers.
+void note_weights(const ModelRequest& request, const Weights& weights);
 
 /// Returns the declared revision and the digest of the weights, shortened. Errors: READ_FAILED.
 Result<std::string> revision_of(const ModelRequest& request, const Checkpoint& checkpoint);

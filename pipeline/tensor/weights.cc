@@ -3,6 +3,7 @@
 #include "config/base/check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -44,6 +45,13 @@ at::Tensor view_of(const Checkpoint::Entry& entry, at::ScalarType type) {
   at::Tensor copy = at::empty(entry.tensor.shape, at::TensorOptions().dtype(type));
   std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(copy.mutable_data_ptr()));
   return copy;
+}
+
+/// A sum is as fast as memory is, and shows that there is something to count.
+std::int64_t count_nonfinite(const at::Tensor& tensor) {
+  const auto sum = tensor.sum(tensor.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+  if (std::isfinite(sum.item<double>())) return 0;
+  return tensor.numel() - at::isfinite(tensor).sum().item<std::int64_t>();
 }
 
 /// Returns the name that TensorFlow-born checkpoints use, empty if there is none.
@@ -131,6 +139,8 @@ at::Tensor Weights::take(const Checkpoint::Entry* entry,
     return {};
   }
   const at::Tensor stored = view_of(*entry, *type);
+  if (const std::int64_t values = count_nonfinite(stored); values > 0)
+    nonfinite_.push_back({shown, values});
   at::Tensor wanted = stored.to(at::Device(device_), dtype_);
   if (!wanted.is_same(stored)) release(stored);
   return wanted;

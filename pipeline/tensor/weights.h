@@ -46,6 +46,15 @@ class Weights {
   /// WEIGHT_MISSING, WEIGHT_SHAPE, WEIGHT_DTYPE (invalid_input): all that was found so far.
   const std::vector<Error>& errors() const { return errors_; }
 
+  /// Taken tensors with values that are no finite numbers: such a model answers NaN to whatever
+  /// meets them.
+  struct Nonfinite {
+    std::string name;
+    std::int64_t values = 0;
+  };
+
+  const std::vector<Nonfinite>& nonfinite() const { return nonfinite_; }
+
   /// Names of the tensors that nobody took and that are no known ballast (position_ids, masks).
   std::vector<std::string> unexpected() const;
 
@@ -66,6 +75,7 @@ class Weights {
   bool has_prefix_ = false;
   std::set<std::string> taken_;
   std::vector<Error> errors_;
+  std::vector<Nonfinite> nonfinite_;
 };
 
 }  // namespace millrace::pipeline

@@ -115,6 +115,26 @@ TEST(HostileFolder, X5_a_missing_weight_is_named_and_never_made_up) {
                              HasSubstr("encoder.layer.0.attention.self.query.bias")));
 }
 
+// The load warns, with the count; here is what a record is told.
+TEST(HostileFolder, X6_weights_that_are_no_numbers_fail_the_records_that_meet_them) {
+  const CheckpointCopy folder("tiny_bert");
+  const fs::path file = folder.path() / "model.safetensors";
+  std::string bytes = bytes_of(file);
+  std::uint64_t table = 0;
+  std::memcpy(&table, bytes.data(), 8);
+  const Json tensors = Json::parse(bytes.substr(8, table));
+  const auto at = tensors["classifier.bias"]["data_offsets"][0].get<std::size_t>();
+  bytes.replace(8 + table + at, 4, std::string("\x00\x00\xC0\x7F", 4));
+  write(file, bytes);
+
+  const auto loaded = load_pipeline(options_of(folder.path(), "text-classification"));
+
+  ASSERT_TRUE(loaded.pipeline);
+  const auto result = run_pipeline(*loaded.pipeline, {Json("good")});
+  ASSERT_FALSE(result[0]);
+  EXPECT_EQ(result[0].error().code, "NONFINITE");
+}
+
 TEST(HostileFolder, X7_an_index_of_shards_stays_in_the_folder) {
   const CheckpointCopy folder("tiny_bert");
   fs::remove(folder.path() / "model.safetensors");
