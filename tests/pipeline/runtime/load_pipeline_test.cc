@@ -155,7 +155,7 @@ TEST(LoadPipeline, a_tokenizer_of_another_model_is_refused_and_lint_sees_it) {
 }
 
 TEST(LoadPipeline, labels_are_counted_as_the_class_of_the_model_counts_them) {
-  const Folder folder("tiny_bart_nli");
+  const CheckpointCopy folder("tiny_bart_nli");
   folder.set_config("id2label", nullptr);
 
   EXPECT_TRUE(lint_pipeline(options_of(folder.path(), "text-classification")).empty());
