@@ -197,6 +197,17 @@ class Oracle:
         finally:
             tokenizer.model_max_length = kept
 
+    def ask_with_other_pad(self, record, parameters):
+        """Asks again with a padding token that does not occur in the texts."""
+        tokenizer = self.pipe.tokenizer
+        kept = tokenizer.pad_token
+        ids = set(tokenizer(record["question"], record["context"])["input_ids"])
+        tokenizer.pad_token = next(token for token, id_ in sorted(tokenizer.get_vocab().items()) if id_ not in ids)
+        try:
+            return self.ask(record, parameters)
+        finally:
+            tokenizer.pad_token = kept
+
     def positions(self):
         """The most tokens that the model takes, found by trying; 0 where it is not what config.json lets expect."""
         if self._positions is None:
@@ -246,7 +257,7 @@ def ask_millrace(task, folder, records, parameters):
                "--parameters", json.dumps(parameters)]
     lines = "".join(json.dumps(record) + "\n" for record in records)
     done = subprocess.run(command, input=lines, capture_output=True, text=True, encoding="utf-8")
-    answers = [answer_of(json.loads(line)) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+    answers = [answer_of(json.loads(line)) for line in done.stdout.split("\n") if line] if done.returncode == 0 else []
     if len(answers) == len(records):
         return answers
     told = done.stderr.strip() or f"millrace gave {len(answers)} answers to {len(records)} inputs"
@@ -357,8 +368,10 @@ def read_config(folder):
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
-    except (OSError, ValueError) as problem:
-        raise CannotCompare(f"{path}: {problem}; a checkpoint folder is expected") from problem
+    except OSError as problem:
+        raise CannotCompare(f"{path}: {problem.strerror}; a checkpoint folder is expected") from problem
+    except ValueError as problem:
+        raise CannotCompare(f"{path} is not JSON: {problem}") from problem
 
 
 def guessed_task(config):
@@ -380,13 +393,14 @@ class Case:
     record: Any
     theirs: Any
     ours: Any
-    rules: list = field(default_factory=list)
+    rules: list = field(default_factory=list)  # those that were followed
+    expected: Any = None  # what follows by them
 
 
-def marked_as_cut(value):
+def without_marks(value):
     """Returns an answer without the marks of cuts, and how many there were."""
     if isinstance(value, list):
-        pairs = [marked_as_cut(item) for item in value]
+        pairs = [without_marks(item) for item in value]
         return [item for item, _ in pairs], sum(count for _, count in pairs)
     if isinstance(value, dict) and value and list(value)[-1] == "truncated" and value["truncated"] is True:
         return {key: item for key, item in value.items() if key != "truncated"}, 1
@@ -397,7 +411,7 @@ def rule_cut(case, expected):
     if not (isinstance(expected, Refusal) and isinstance(case.ours, Answer)):
         return None
     again = case.oracle.ask_with_cut(case.record, case.parameters)
-    value, marks = marked_as_cut(case.ours.value)
+    value, marks = without_marks(case.ours.value)
     if not isinstance(again, Answer) or (marks > 0) != case.task.marks_cuts:
         return None
     return case.ours if agree(again, Answer(value)) else again
@@ -415,6 +429,36 @@ def rule_as_many_spans(case, expected):
     if not (isinstance(again, Answer) and isinstance(again.value, list)):
         return again
     return Answer(again.value[:count] if count > 1 else again.value[0])
+
+
+def rule_written_pads(case, expected):
+    tokenizer = case.oracle.pipe.tokenizer
+    if case.task.name != "question-answering" or tokenizer.padding_side != "left" or not isinstance(expected, Answer):
+        return None
+    texts = [case.record.get(key) for key in ("question", "context")] if isinstance(case.record, dict) else [None]
+    if not all(isinstance(text, str) for text in texts) or not any(str(tokenizer.pad_token) in text for text in texts):
+        return None
+    return case.oracle.ask_with_other_pad(case.record, case.parameters)
+
+
+STABLE_SORT = 16  # numpy sorts so many numbers in a stable way by default
+
+
+def later_label_first(found, labels):
+    """Puts labels of exactly the same score into the order that a stable sort, read backwards, gives."""
+    pairs = sorted(zip(found["scores"], map(labels.index, found["labels"])), reverse=True)
+    return {**found, "labels": [labels[place] for _, place in pairs], "scores": [score for score, _ in pairs]}
+
+
+def rule_equal_scores(case, expected):
+    if case.task.name != "zero-shot-classification" or not isinstance(expected, Answer):
+        return None
+    own = case.record.get("candidate_labels") if isinstance(case.record, dict) else None
+    labels = own or case.parameters["candidate_labels"]
+    if not isinstance(labels, list) or len(labels) <= STABLE_SORT:
+        return None
+    several = isinstance(expected.value, list)
+    return Answer([later_label_first(found, labels) for found in expected.value] if several else later_label_first(expected.value, labels))
 
 
 def list_length(record):
@@ -470,6 +514,10 @@ RULES = [
     Rule("empty list", "Millrace answers an empty list with an empty list in every task", rule_empty_list),
     Rule("as many spans as asked for", "transformers fails where a window has exactly as many spans as it sorts (\"kth out of bounds\"); "
          "Millrace gives the answers that transformers gives when asked for one more", rule_as_many_spans),
+    Rule("padding written in a text", "with padding on the left transformers takes every padding token for padding, those written in the "
+         "text, too, and moves its answers by as many tokens; Millrace does not", rule_written_pads),
+    Rule("equal scores", "of more than 16 labels those with exactly the same score stand in no certain order in transformers; in Millrace "
+         "the later one comes first, as with fewer labels", rule_equal_scores),
     Rule("probability 0", "an answer of probability 0 is none; Millrace leaves it out unless there is no other", rule_probability_zero),
     Rule("list of one", "transformers takes the list off the answer to a list of one input; Millrace answers a list with a list",
          rule_list_of_one),
@@ -482,14 +530,14 @@ def judge(case, gap):
     """Returns equal, refused, by design or different; notes the rules that were followed."""
     if agree(case.theirs, case.ours, gap):
         return "equal" if isinstance(case.ours, Answer) else "refused"
-    expected = case.theirs
+    case.expected = case.theirs
     for rule in RULES:
-        followed = rule.follow(case, expected)
-        if followed is None or (isinstance(followed, Answer) and agree(followed, expected)):
+        followed = rule.follow(case, case.expected)
+        if followed is None or (isinstance(followed, Answer) and agree(followed, case.expected)):
             continue
-        expected = followed
+        case.expected = followed
         case.rules.append(rule.name)
-        if agree(expected, case.ours, gap):
+        if agree(case.expected, case.ours, gap):
             return "by design"
     return "different"
 
@@ -543,9 +591,9 @@ def print_difference(number, total, case):
     print(f"    transformers  {told(case.theirs)}")
     print(f"    millrace      {told(case.ours)}")
     if case.rules:
-        print(f"    expected      what follows by the rules {', '.join(case.rules)}, and this is not it")
-    if isinstance(case.theirs, Answer) and isinstance(case.ours, Answer):
-        found = list(differences(case.theirs.value, case.ours.value, Gap()))
+        print(f"    expected      {told(case.expected)}\n                  by the rule {' and the rule '.join(case.rules)}")
+    if isinstance(case.expected, Answer) and isinstance(case.ours, Answer):
+        found = list(differences(case.expected.value, case.ours.value, Gap()))
         for place, theirs, ours in found[:3]:
             print(f"    differs at    {place or 'the whole'}: {shown(theirs, 60)}, millrace {shown(ours, 60)}")
         if len(found) > 3:

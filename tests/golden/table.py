@@ -17,6 +17,7 @@ import compare
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = os.path.join(HERE, "README.md")
+SHOWN = 5  # differences of one run that are printed
 BEGIN, END = "<!-- written by table.py -->", "<!-- end of what table.py wrote -->"
 
 
@@ -53,8 +54,9 @@ def compare_folder(folder, task, totals):
         totals["gap"] = max(totals.get("gap", 0.0), result.gap.largest)
         totals.setdefault("verdicts", Counter()).update(result.verdicts)
         totals.setdefault("rules", Counter()).update(result.by_rule)
-        for number, case in result.different:
-            print(f"\n{os.path.basename(folder)}, {task.name}, {compare.shown(parameters)}")
+        if result.different:
+            print(f"\n{os.path.basename(folder)}, {task.name}, {compare.shown(parameters)}: {len(result.different)} differences")
+        for number, case in result.different[:SHOWN]:
             compare.print_difference(number, result.cases, case)
     return cases, cases - different
 
