@@ -54,6 +54,10 @@ class Refusal:
     text: str
 
 
+class Stopped(Refusal):
+    """What stands for every answer where the program ended without them."""
+
+
 @dataclass
 class Gap:
     """The largest difference of two numbers that count as equal."""
@@ -260,8 +264,8 @@ def ask_millrace(task, folder, records, parameters):
     answers = [answer_of(json.loads(line)) for line in done.stdout.split("\n") if line] if done.returncode == 0 else []
     if len(answers) == len(records):
         return answers
-    told = done.stderr.strip() or f"millrace gave {len(answers)} answers to {len(records)} inputs"
-    return [Refusal(f"exit status {done.returncode}", told)] * len(records)
+    why = done.stderr.strip() or f"millrace gave {len(answers)} answers to {len(records)} inputs"
+    return [Stopped(f"exit status {done.returncode}", why)] * len(records)
 
 
 def answer_of(value):
@@ -510,7 +514,7 @@ class Rule(NamedTuple):
 
 RULES = [
     Rule("cut", "transformers fails on more tokens than the model has positions; Millrace cuts the text as transformers does with "
-         "truncation, gives that answer, and says `truncated`", rule_cut),
+         "truncation, gives that answer, and marks it `truncated` where it is an object", rule_cut),
     Rule("empty list", "Millrace answers an empty list with an empty list in every task", rule_empty_list),
     Rule("as many spans as asked for", "transformers fails where a window has exactly as many spans as it sorts (\"kth out of bounds\"); "
          "Millrace gives the answers that transformers gives when asked for one more", rule_as_many_spans),
@@ -551,6 +555,7 @@ class Comparison:
     verdicts: Counter
     by_rule: Counter
     different: list  # (number of the input, case)
+    stopped: str = ""  # why Millrace ended without answers
 
     @property
     def cases(self):
@@ -560,8 +565,13 @@ class Comparison:
 def compare(oracle, folder, records, parameters):
     ours = ask_millrace(oracle.task, folder, records, parameters)
     result = Comparison(oracle.versions, Gap(), Counter(), Counter(), [])
-    for number, (record, answer) in enumerate(zip(records, ours), 1):
-        case = Case(oracle.task, oracle, parameters, record, oracle.ask(record, parameters), answer)
+    theirs = [oracle.ask(record, parameters) for record in records]
+    if all(isinstance(answer, Stopped) for answer in ours) and all(isinstance(answer, Refusal) for answer in theirs):
+        raise CannotCompare(f"neither side takes this: transformers says {theirs[0].code}: {theirs[0].text}, and {ours[0].text}")
+    if isinstance(ours[0], Stopped):
+        result.stopped = ours[0].text
+    for number, (record, their, our) in enumerate(zip(records, theirs, ours), 1):
+        case = Case(oracle.task, oracle, parameters, record, their, our)
         verdict = judge(case, result.gap)
         result.verdicts[verdict] += 1
         if verdict == "by design":
@@ -610,9 +620,12 @@ def print_report(result, show):
         print(f"\n  by design, {count} × {names}")
         for name in names.split(" + "):
             print(f"    {reasons[name]}")
+    if result.stopped:
+        print(f"\n  Millrace gave no answers: {visible(result.stopped)}")
+        show = 0
     for number, case in result.different[:show]:
         print_difference(number, result.cases, case)
-    if len(result.different) > show:
+    if len(result.different) > show > 0:
         print(f"\n  and {len(result.different) - show} more differences; --show {len(result.different)} prints all")
     print("\n" + (f"Millrace and transformers differ on {len(result.different)} of {result.cases} inputs." if result.different
                   else f"Millrace and transformers agree on all {result.cases} inputs."))
@@ -627,8 +640,10 @@ def read_inputs(path):
                     records.append(json.loads(line))
     except OSError as problem:
         raise CannotCompare(f"--inputs: {problem}") from problem
-    except ValueError as problem:
-        raise CannotCompare(f"--inputs: line {number} of {path} is not JSON: {problem}") from problem
+    except json.JSONDecodeError as problem:
+        raise CannotCompare(f"--inputs: {path}, line {number}: not JSON: {problem.msg}, column {problem.colno}") from problem
+    except UnicodeDecodeError as problem:
+        raise CannotCompare(f"--inputs: {path} is not UTF-8: {problem.reason}") from problem
     if not records:
         raise CannotCompare(f"--inputs: {path} holds no input")
     return records
