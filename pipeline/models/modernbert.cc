@@ -365,7 +365,7 @@ BuiltModel build(const ModelRequest& request) {
   facts.dtype = request.dtype;
   facts.width = static_cast<std::size_t>(shape.width);
   facts.vocab_size = static_cast<std::size_t>(shape.vocabulary);
-  facts.max_positions = static_cast<std::size_t>(shape.positions);
+  facts.max_positions = static_cast<std::size_t>(std::max(shape.positions, kLongestWithoutTable));
   if (reads_labels) facts.labels = labels;
   facts.problem_type = problem_type;
   facts.head = request.head;

@@ -8,6 +8,7 @@
 #include "pipeline/tensor/checkpoint.h"
 #include "pipeline/tensor/weights.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,6 +47,10 @@ struct DisentangledShape {
   RelativePlaces places;
 };
 
+/// The longest row of a model that holds no table of positions and could take any: its attention
+/// takes memory by the square of the row, and one text must not take all that there is.
+inline constexpr std::int64_t kLongestWithoutTable = 4096;
+
 /// The numbers of config.json under one set of names.
 struct EncoderShape {
   std::int64_t width = 0;
@@ -68,8 +73,11 @@ struct EncoderShape {
 
   std::int64_t embedding_width() const { return embedding == 0 ? width : embedding; }
 
-  /// Tokens that the position table has rows for.
-  std::int64_t longest() const { return pad ? positions - *pad - 1 : positions; }
+  /// Tokens that the position table has rows for; without one, as many as memory is meant for.
+  std::int64_t longest() const {
+    if (!position_table) return std::max(positions, kLongestWithoutTable);
+    return pad ? positions - *pad - 1 : positions;
+  }
 };
 
 /// Returns the activation of a name of config.json; refuses one that is not run, and returns GELU.
