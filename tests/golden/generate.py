@@ -38,14 +38,18 @@ WITH_VECTORS = (MINILM,) if MINILM and importlib.util.find_spec("sentence_transf
 # Checkpoints before what is computed with them.
 SCRIPTS = [
     Script("make_unicode_ranges", output="../../pipeline/text/unicode_ranges.cc"),
+    Script("make_pattern_classes", output="../../pipeline/text/pattern_classes.cc"),
     Script("make_task_golden", WITH_VECTORS),
     Script("make_reading_golden"),
     Script("make_sentencepiece_tasks_golden"),
     Script("make_model_golden"),
+    Script("make_bart_golden"),
     Script("make_tokenizer_golden", (MINILM,), "wordpiece.json", ("MILLRACE_MINILM",)),
     Script("make_bpe_golden", output="byte_level.json"),
     Script("make_unigram_golden", output="unigram.json"),
     Script("make_decoder_golden", output="decoders.json"),
+    Script("make_steps_golden", output="steps.json"),
+    Script("make_tokenization_golden"),
 ]
 
 

@@ -3,8 +3,8 @@
 
     MILLRACE=build/release/millrace python tests/golden/table.py [CHECKPOINT ...]      (the Python of compare.sh)
 
-A checkpoint is asked what its head is for, with every set of parameters that TASKS of compare.py lists, and so is its body:
-feature-extraction. With names of checkpoints the differences are printed and README.md is left alone. Exit status: 0 if
+A checkpoint is asked what its head is for, with every set of parameters that TASKS of compare.py lists, and so are its body,
+by feature-extraction, and its tokenizer, by tokenization. With names of checkpoints the differences are printed and README.md is left alone. Exit status: 0 if
 there is no difference, 1 if there are some, which the table then shows as cases that did not pass.
 """
 import glob
@@ -34,10 +34,10 @@ def folders():
 
 
 def tasks_of(config):
-    """The task of the head, zero-shot where a label says that a text entails another, and feature-extraction."""
+    """The task of the head, zero-shot where a label says that a text entails another, the body, and the tokenizer."""
     head, _ = compare.guessed_task(config)
     entails = any(label.lower().startswith("entail") for label in config.get("label2id") or {})
-    names = [head.name] + (["zero-shot-classification"] if entails else []) + ["feature-extraction"]
+    names = [head.name] + (["zero-shot-classification"] if entails else []) + ["feature-extraction", "tokenization"]
     return [compare.task_named(name) for name in dict.fromkeys(names)]
 
 
