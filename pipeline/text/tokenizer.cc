@@ -5,6 +5,7 @@
 #include "pipeline/text/added_tokens.h"
 #include "pipeline/text/normalizer.h"
 #include "pipeline/text/pre_tokenizer.h"
+#include "pipeline/text/sourced_text.h"
 #include "pipeline/text/template.h"
 #include "pipeline/text/tokenizer_config.h"
 #include "pipeline/text/tokenizer_json.h"
@@ -495,6 +496,30 @@ std::optional<std::string_view> Tokenizer::continuing_prefix() const {
   return parts_->prefix.empty() ? std::nullopt : std::optional<std::string_view>(parts_->prefix);
 }
 
+namespace {
+
+/// The text with spaces for the ends of words, and none at its own ends.
+std::string with_spaces_for(std::string_view suffix, std::string_view text) {
+  SourcedText out;
+  for (std::size_t at = 0; at < text.size();) {
+    const bool found = text.substr(at).starts_with(suffix);
+    const config::Decoded next = config::decode_utf8(text.substr(at));
+    out.push_back({found ? U' ' : next.code_point, 0});
+    at += found ? suffix.size() : next.length;
+  }
+  // Python strips the separators of ASCII, too.
+  const auto stays = [](const Sourced& c) {
+    return !is_white_space(c.code_point) && (c.code_point < 0x1C || c.code_point > 0x1F);
+  };
+  const auto begin = std::find_if(out.begin(), out.end(), stays);
+  std::string stripped;
+  for (auto c = begin; c < std::find_if(out.rbegin(), out.rend(), stays).base(); ++c)
+    config::append_utf8(c->code_point, stripped);
+  return stripped;
+}
+
+}  // namespace
+
 std::string Tokenizer::decode(std::span<const std::int32_t> ids,
                               bool skip_special_tokens,
                               std::optional<bool> clean_up) const {
@@ -507,6 +532,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids,
     if (!token.empty() || parts_->id_of("") == id) tokens.push_back(token);
   }
   std::string text = parts_->decoder.decode(tokens);
+  if (!parts_->suffix.empty()) text = with_spaces_for(parts_->suffix, text);
   return clean_up.value_or(parts_->config.cleans_up_spaces) ? clean_up_spaces(std::move(text))
                                                             : text;
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -42,21 +43,27 @@ constexpr auto kMbartFamily =
     std::to_array<std::string_view>({"MBartTokenizer", "MBart50Tokenizer"});
 constexpr std::string_view kLanguageByDefault = "en_XX";
 
+/// Classes that build their template from the settings, with bos_token before a text or not where
+/// the settings do not say. Source: transformers 4.57, update_post_processor.
+constexpr auto kTemplateFamily =
+    std::to_array<std::pair<std::string_view, bool>>({{"LlamaTokenizer", true},
+                                                      {"GemmaTokenizer", true},
+                                                      {"CohereTokenizer", true},
+                                                      {"GPTNeoXTokenizer", false}});
+
+/// Classes whose texts are filled up on the left where the settings do not say.
+constexpr auto kPadsLeft =
+    std::to_array<std::string_view>({"LlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"});
+
 /// Classes whose models take no token types.
-constexpr auto kWithoutTypes = std::to_array<std::string_view>({"DistilBertTokenizer",
-                                                                "RobertaTokenizer",
-                                                                "BartTokenizer",
-                                                                "LongformerTokenizer",
-                                                                "LEDTokenizer",
-                                                                "GPT2Tokenizer",
-                                                                "MPNetTokenizer",
-                                                                "XLMRobertaTokenizer",
-                                                                "CamembertTokenizer",
-                                                                "MBartTokenizer",
-                                                                "MBart50Tokenizer",
-                                                                "BarthezTokenizer",
-                                                                "PegasusTokenizer",
-                                                                "T5Tokenizer"});
+constexpr auto kWithoutTypes = std::to_array<std::string_view>(
+    {"DistilBertTokenizer", "RobertaTokenizer", "BartTokenizer",       "LongformerTokenizer",
+     "LEDTokenizer",        "GPT2Tokenizer",    "MPNetTokenizer",      "XLMRobertaTokenizer",
+     "CamembertTokenizer",  "MBartTokenizer",   "MBart50Tokenizer",    "BarthezTokenizer",
+     "PegasusTokenizer",    "T5Tokenizer",      "BlenderbotTokenizer", "BloomTokenizer",
+     "CLIPTokenizer",       "CodeGenTokenizer", "CodeLlamaTokenizer",  "CohereTokenizer",
+     "GemmaTokenizer",      "GPTNeoXTokenizer", "LlamaTokenizer",      "NllbTokenizer",
+     "OpenAIGPTTokenizer",  "Qwen2Tokenizer",   "WhisperTokenizer"});
 
 template <typename Names>
 bool holds(const Names& names, std::string_view name) {
@@ -72,20 +79,33 @@ struct ModelType {
 constexpr auto kModelTypes = std::to_array<ModelType>({{"albert", "AlbertTokenizer"},
                                                        {"bart", "BartTokenizer"},
                                                        {"bert", "BertTokenizer"},
+                                                       {"bloom", "BloomTokenizer"},
                                                        {"camembert", "CamembertTokenizer"},
+                                                       {"clip", "CLIPTokenizer"},
+                                                       {"codegen", "CodeGenTokenizer"},
+                                                       {"cohere", "CohereTokenizer"},
                                                        {"deberta-v2", "DebertaV2Tokenizer"},
                                                        {"distilbert", "DistilBertTokenizer"},
                                                        {"convbert", "ConvBertTokenizer"},
                                                        {"electra", "ElectraTokenizer"},
                                                        {"ernie", "BertTokenizer"},
+                                                       {"gemma", "GemmaTokenizer"},
+                                                       {"gemma2", "GemmaTokenizer"},
                                                        {"gpt2", "GPT2Tokenizer"},
+                                                       {"gpt_neox", "GPTNeoXTokenizer"},
                                                        {"layoutlm", "LayoutLMTokenizer"},
+                                                       {"llama", "LlamaTokenizer"},
                                                        {"lxmert", "LxmertTokenizer"},
                                                        {"mbart", "MBartTokenizer"},
                                                        {"megatron-bert", "BertTokenizer"},
+                                                       {"mistral", "LlamaTokenizer"},
                                                        {"mobilebert", "MobileBertTokenizer"},
                                                        {"mpnet", "MPNetTokenizer"},
                                                        {"nezha", "BertTokenizer"},
+                                                       {"openai-gpt", "OpenAIGPTTokenizer"},
+                                                       {"opt", "GPT2Tokenizer"},
+                                                       {"qwen2", "Qwen2Tokenizer"},
+                                                       {"qwen3", "Qwen2Tokenizer"},
                                                        {"roberta", "RobertaTokenizer"},
                                                        {"squeezebert", "SqueezeBertTokenizer"},
                                                        {"vilt", "BertTokenizer"},
@@ -181,12 +201,46 @@ std::string class_of(JsonReader& in, const Place& config, const Place& model) {
   return row != kModelTypes.end() ? std::string(row->tokenizer_class) : "PreTrainedTokenizer";
 }
 
+/// The special tokens of the classes of decoder-only models; an empty text: none.
+struct DecoderTokens {
+  std::string_view name;
+  std::string_view bos;
+  std::string_view eos;
+  std::string_view unknown;
+  std::string_view padding;
+};
+
+constexpr std::string_view kEndOfText = "<|endoftext|>";
+
+/// Source: transformers 4.57, models/*/tokenization_*_fast.py.
+constexpr auto kDecoderTokens = std::to_array<DecoderTokens>(
+    {{"BloomTokenizer", "<s>", "</s>", "<unk>", "<pad>"},
+     {"CLIPTokenizer", "<|startoftext|>", kEndOfText, kEndOfText, kEndOfText},
+     {"CodeGenTokenizer", kEndOfText, kEndOfText, kEndOfText, ""},
+     {"CohereTokenizer", "<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>", "<UNK>", ""},
+     {"GemmaTokenizer", "<bos>", "<eos>", "<unk>", "<pad>"},
+     {"GPT2Tokenizer", kEndOfText, kEndOfText, kEndOfText, ""},
+     {"GPTNeoXTokenizer", kEndOfText, kEndOfText, kEndOfText, ""},
+     {"LlamaTokenizer", "<s>", "</s>", "<unk>", ""},
+     {"OpenAIGPTTokenizer", "", "", "<unk>", ""},
+     {"Qwen2Tokenizer", "", kEndOfText, kEndOfText, kEndOfText},
+     {"WhisperTokenizer", kEndOfText, kEndOfText, kEndOfText, ""}});
+
+std::map<std::string, SpecialToken, std::less<>> tokens_of(const DecoderTokens& row) {
+  std::map<std::string, SpecialToken, std::less<>> tokens;
+  for (const auto& [name, token] : {std::pair{"bos_token", row.bos},
+                                    std::pair{"eos_token", row.eos},
+                                    std::pair{"unk_token", row.unknown},
+                                    std::pair{"pad_token", row.padding}}) {
+    if (!token.empty()) tokens[name] = {std::string(token), {}};
+  }
+  return tokens;
+}
+
 /// The special tokens that a class has where the settings name none.
 std::map<std::string, SpecialToken, std::less<>> special_tokens_of(const std::string& name) {
-  if (name == "GPT2Tokenizer") {
-    return {{"bos_token", {"<|endoftext|>", {}}},
-            {"eos_token", {"<|endoftext|>", {}}},
-            {"unk_token", {"<|endoftext|>", {}}}};
+  for (const DecoderTokens& row : kDecoderTokens) {
+    if (row.name == name) return tokens_of(row);
   }
   if (name == "AlbertTokenizer" || name == "DebertaV2Tokenizer") {
     const bool albert = name == "AlbertTokenizer";
@@ -230,6 +284,13 @@ void apply_class(const std::string& name, TokenizerConfig& config) {
   if (holds(kMbartFamily, name)) config.language = kLanguageByDefault;
   config.language_leads = name == "MBart50Tokenizer";
   config.wants_type_ids = !holds(kWithoutTypes, name);
+  if (holds(kPadsLeft, name)) config.pads_left = true;
+  config.ends_words_with_space = name == "CLIPTokenizer";
+  for (const auto& [known, adds_bos] : kTemplateFamily) {
+    if (known != name) continue;
+    config.builds_template = true;
+    config.adds_bos = adds_bos;
+  }
   config.special = special_tokens_of(name);
 }
 
@@ -239,12 +300,29 @@ void read_input_names(JsonReader& in, const Place& place, TokenizerConfig& confi
       std::find(place.json->begin(), place.json->end(), "token_type_ids") != place.json->end();
 }
 
+/// What the classes of decoder-only models read besides.
+void read_decoder_settings(JsonReader& in,
+                           const Place& root,
+                           const std::string& name,
+                           TokenizerConfig& config) {
+  config.adds_bos = in.flag(in.child(root, "add_bos_token"), config.adds_bos);
+  config.adds_eos = in.flag(in.child(root, "add_eos_token"), config.adds_eos);
+  // It takes a pair of texts for what stands before and after a gap.
+  if (name == "CodeLlamaTokenizer") in.unsupported("/tokenizer_class", name, "LlamaTokenizer");
+  const Place prefix = in.child(root, "add_prefix_space");
+  if (name == "LlamaTokenizer") config.must_prefix_space = in.optional_flag(prefix);
+  if (name == "BloomTokenizer" && in.flag(prefix, false))
+    in.unsupported(prefix.pointer, "true", "false for this class");
+}
+
 void read_settings(JsonReader& in, const Place& root, const Place& model, TokenizerConfig& config) {
-  apply_class(class_of(in, root, model), config);
+  const std::string name = class_of(in, root, model);
+  apply_class(name, config);
+  read_decoder_settings(in, root, name, config);
   read_input_names(in, in.child(root, "model_input_names"), config);
   config.model_max_length = read_max_length(in, in.child(root, "model_max_length"));
   config.truncates_left = read_side(in, in.child(root, "truncation_side"));
-  config.pads_left = read_side(in, in.child(root, "padding_side"));
+  if (const auto left = read_side(in, in.child(root, "padding_side"))) config.pads_left = left;
   config.do_lower_case = in.flag(in.child(root, "do_lower_case"), true);
   config.strip_accents = in.optional_flag(in.child(root, "strip_accents"));
   config.tokenize_chinese_chars = in.flag(in.child(root, "tokenize_chinese_chars"), true);

@@ -34,6 +34,15 @@ struct TokenizerConfig {
   /// language behind the end of a text, or before the text.
   std::optional<std::string> language;
   bool language_leads = false;
+  /// A class whose constructor replaces the post-processor of tokenizer.json: a text stands between
+  /// bos_token and eos_token, or one or none of them.
+  bool builds_template = false;
+  bool adds_bos = false;
+  bool adds_eos = false;
+  /// What add_prefix_space says, where a class makes its tokenizer anew when it says anything.
+  std::optional<bool> must_prefix_space;
+  /// A class that writes the end of a word as a space when it decodes, and strips the text (CLIP).
+  bool ends_words_with_space = false;
   bool wants_type_ids = true;
   std::size_t model_max_length = std::numeric_limits<std::size_t>::max();
   std::optional<bool> truncates_left;

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <set>
 #include <system_error>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -313,6 +314,50 @@ std::vector<Trim> trims(const std::vector<std::string>& tokens) {
   return found;
 }
 
+/// Puts bos_token and eos_token around texts as a class says, whatever the file does.
+Result<void> rebuild_template(const TokenizerConfig& config,
+                              const std::function<std::optional<std::int32_t>(const char*)>& id_of,
+                              TokenizerSpec& spec) {
+  std::vector<std::int32_t> before;
+  std::vector<std::int32_t> after;
+  for (const auto& [name, wanted, ids] : {std::tuple{"bos_token", config.adds_bos, &before},
+                                          std::tuple{"eos_token", config.adds_eos, &after}}) {
+    if (!wanted) continue;
+    const auto id = id_of(name);
+    if (!id) {
+      return bad_tokenizer(
+          fmt::format("tokenizer_config.json: add_{} is true and there is none; name one", name));
+    }
+    ids->push_back(*id);
+  }
+  spec.single.clear();
+  spec.pair.clear();
+  for (const int text : {0, 1}) {
+    for (const TemplatePiece& piece : {TemplatePiece{-1, before, text},
+                                       TemplatePiece{text, {}, text},
+                                       TemplatePiece{-1, after, text}}) {
+      if (piece.text < 0 && piece.special_ids.empty()) continue;
+      if (text == 0) spec.single.push_back(piece);
+      spec.pair.push_back(piece);
+    }
+  }
+  spec.trims_offsets.reset();
+  return {};
+}
+
+/// Whether a space is put before every text.
+bool puts_space_before(const TokenizerSpec& spec) {
+  const auto prepends = [](const NormalizerSteps::Step& step) {
+    return std::holds_alternative<NormalizerSteps::Prepend>(step);
+  };
+  const auto marks = [](const PreTokenizerSteps::Step& step) {
+    const auto* metaspace = std::get_if<MetaspaceSpec>(&step);
+    return metaspace != nullptr && metaspace->prepends != MetaspaceSpec::Prepends::never;
+  };
+  return std::any_of(spec.normalizer_steps.begin(), spec.normalizer_steps.end(), prepends) ||
+         std::any_of(spec.steps.begin(), spec.steps.end(), marks);
+}
+
 std::set<std::int32_t> special_ids(const AddedVocabulary& added) {
   std::set<std::int32_t> ids;
   for (const AddedToken& token : added.patterns()) {
@@ -415,6 +460,14 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
   if (spec.may_add_prefix_space)
     std::get<PreTokenizerSteps::ByteLevel>(spec.steps.front()).adds_prefix_space =
         config.adds_prefix_space;
+  if (config.must_prefix_space.value_or(puts_space_before(spec)) != puts_space_before(spec)) {
+    return error(Errc::unsupported,
+                 "UNSUPPORTED_TOKENIZER",
+                 "tokenizer_config.json /add_prefix_space: found another value than tokenizer.json "
+                 "was made with; save the tokenizer again");
+  }
+  const std::string suffix =
+      config.ends_words_with_space && spec.bpe ? spec.bpe->suffix : std::string();
   auto cutting = build_cutting(spec, ids);
   if (!cutting) return std::move(cutting).error();
   const auto model_id = [&ids](std::string_view token) -> std::optional<std::int32_t> {
@@ -436,6 +489,14 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
     auto finder = find_added(added, i % 2 == 1, i < 2, normalize);
     if (!finder) return std::move(finder).error();
     finders[i] = *std::move(finder);
+  }
+  const auto special_id = [&](const char* name) -> std::optional<std::int32_t> {
+    const auto token = config.token(name);
+    return token ? added.id_of(*token) : std::nullopt;
+  };
+  if (config.builds_template) {
+    auto rebuilt = rebuild_template(config, special_id, spec);
+    if (!rebuilt) return std::move(rebuilt).error();
   }
   std::vector<std::string> tokens = names_by_id(spec, added);
   if (config.language) {
@@ -470,7 +531,8 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
                 .ids = std::move(ids),
                 .tokens = std::move(tokens),
                 .special = special_ids(added),
-                .prefix = std::move(spec.prefix)});
+                .prefix = std::move(spec.prefix),
+                .suffix = suffix});
 }
 
 Result<std::unique_ptr<Tokenizer>> Tokenizer::Parts::assemble(Result<TokenizerSpec> spec,

@@ -79,6 +79,7 @@ struct Tokenizer::Parts {
   std::vector<std::string> tokens;
   std::set<std::int32_t> special;  // ids of the special tokens
   std::string prefix;              // of a piece inside a word
+  std::string suffix;              // of the last piece of a word, where it becomes a space
 
   struct Cutting;
   static Result<Cutting> cut_as_bpe(TokenizerSpec& spec, const CharacterBpe::Vocabulary& ids);

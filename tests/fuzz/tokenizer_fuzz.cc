@@ -77,7 +77,7 @@ std::string byte_fallback_json() {
                   kDigits[static_cast<std::size_t>(byte % 16)] +
                   ">\": " + std::to_string(byte + 3) + ", ";
   }
-  return R"({"version": "1.0", "added_tokens": [{"id": 1, "content": "<s>", "special": true, "normalized": false}],
+  return R"json({"version": "1.0", "added_tokens": [{"id": 1, "content": "<s>", "special": true, "normalized": false}],
     "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"},
     {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}, {"type": "Replace", "pattern": {"Regex": "[xy]{2,}|\\d(?=a)"
 }
@@ -115,23 +115,23 @@ std::string byte_fallback_json() {
                                       "byte_fallback" : true,
                                                         "merges"
       : [ [ "\u2581", "a" ], [ "a", "b" ], [ "\u2581", "\u2581" ], [ "\u2581a", "b" ] ],
-        "vocab" : {"<unk>": 0, "<s>": 1, "</s>": 2, )" +
+        "vocab" : {"<unk>": 0, "<s>": 1, "</s>": 2, )json" +
          vocabulary +
-         R"("\u2581": 259, "a": 260, "b": 261, "\u2581a": 262, "ab": 263, "\u2581\u2581": 264, "\u2581ab": 265}}})";
-  }
+         R"json("\u2581": 259, "a": 260, "b": 261, "\u2581a": 262, "ab": 263, "\u2581\u2581": 264, "\u2581ab": 265}}})json";
+}
 
-  const Tokenizer& byte_fallback() {
-    static const std::unique_ptr<Tokenizer> made =
-        Tokenizer::parse(byte_fallback_json(), R"({"tokenizer_class": "PreTrainedTokenizerFast"})")
-            .value();
-    return *made;
-  }
+const Tokenizer& byte_fallback() {
+  static const std::unique_ptr<Tokenizer> made =
+      Tokenizer::parse(byte_fallback_json(), R"({"tokenizer_class": "PreTrainedTokenizerFast"})")
+          .value();
+  return *made;
+}
 
-  /// Whole words, after a text was cut in several ways.
-  const Tokenizer& word_level() {
-    static const std::unique_ptr<Tokenizer> made =
-        Tokenizer::parse(
-            R"({"version": "1.0", "added_tokens": [{"id": 1, "content": "<m>", "lstrip": true, "normalized": false}],
+/// Whole words, after a text was cut in several ways.
+const Tokenizer& word_level() {
+  static const std::unique_ptr<Tokenizer> made =
+      Tokenizer::parse(
+          R"json({"version": "1.0", "added_tokens": [{"id": 1, "content": "<m>", "lstrip": true, "normalized": false}],
     "normalizer": {"type": "ByteLevel"}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
     {"type": "Split", "pattern": {"Regex": "(?i:'s|'t)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}|\\s+(?!\\S)|^$"}, "behavior": "Isolated", "invert": false},
     {"type": "Split", "pattern": {"String": "ab"}, "behavior": "MergedWithNext", "invert": false},
@@ -140,49 +140,48 @@ std::string byte_fallback_json() {
     {"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}, {"type": "FixedLength", "length": 7}]},
     "post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel", "trim_offsets": true, "add_prefix_space": false},
     {"type": "BertProcessing", "sep": ["b", 3], "cls": ["a", 2]}]}, "decoder": {"type": "CTC", "pad_token": "a", "word_delimiter_token": "b"},
-    "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "<m>": 1, "a": 2, "b": 3, "ab": 4, "_a": 5}}})",
-            R"({"tokenizer_class": "PreTrainedTokenizerFast"})")
-            .value();
-    return *made;
-  }
+    "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "<m>": 1, "a": 2, "b": 3, "ab": 4, "_a": 5}}})json",
+          R"({"tokenizer_class": "PreTrainedTokenizerFast"})")
+          .value();
+  return *made;
+}
 
-  void check_shape(const Tokenizer& tokenizer, const Encoding& encoding, std::size_t code_points) {
-    const std::size_t size = encoding.ids.size();
-    const bool equal = encoding.type_ids.size() == size && encoding.offsets.size() == size &&
-                       encoding.words.size() == size && encoding.special_mask.size() == size &&
-                       encoding.sequence.size() == size;
-    if (!equal) std::abort();
-    for (std::size_t i = 0; i < size; ++i) {
-      if (encoding.offsets[i].begin > encoding.offsets[i].end ||
-          encoding.offsets[i].end > code_points)
-        std::abort();
-      if (encoding.ids[i] < 0 ||
-          static_cast<std::size_t>(encoding.ids[i]) >= tokenizer.vocab_size())
-        std::abort();
-    }
+void check_shape(const Tokenizer& tokenizer, const Encoding& encoding, std::size_t code_points) {
+  const std::size_t size = encoding.ids.size();
+  const bool equal = encoding.type_ids.size() == size && encoding.offsets.size() == size &&
+                     encoding.words.size() == size && encoding.special_mask.size() == size &&
+                     encoding.sequence.size() == size;
+  if (!equal) std::abort();
+  for (std::size_t i = 0; i < size; ++i) {
+    if (encoding.offsets[i].begin > encoding.offsets[i].end ||
+        encoding.offsets[i].end > code_points)
+      std::abort();
+    if (encoding.ids[i] < 0 || static_cast<std::size_t>(encoding.ids[i]) >= tokenizer.vocab_size())
+      std::abort();
   }
+}
 
-  void check_text(const Tokenizer& tokenizer,
-                  std::string_view text,
-                  std::size_t max_length,
-                  std::size_t stride) {
-    const auto full = tokenizer.encode(text, {.want_offsets = true});
-    if (!full) {
-      if (!millrace::config::invalid_utf8_at(text)) std::abort();
-      return;
-    }
-    const std::size_t code_points = millrace::config::count_code_points(text);
-    check_shape(tokenizer, *full, code_points);
-    if (tokenizer.encode(text)->ids != full->ids) std::abort();
-    tokenizer.decode(full->ids, false);
-    const Truncation truncation{.max_length = max_length, .stride = stride};
-    const auto cut = tokenizer.encode(
-        text, {.truncation = truncation, .want_offsets = true, .want_overflow = true});
-    if (!cut) return;
-    if (cut->ids.size() > max_length) std::abort();
-    check_shape(tokenizer, *cut, code_points);
-    for (const Encoding& window : cut->overflowing) check_shape(tokenizer, window, code_points);
+void check_text(const Tokenizer& tokenizer,
+                std::string_view text,
+                std::size_t max_length,
+                std::size_t stride) {
+  const auto full = tokenizer.encode(text, {.want_offsets = true});
+  if (!full) {
+    if (!millrace::config::invalid_utf8_at(text)) std::abort();
+    return;
   }
+  const std::size_t code_points = millrace::config::count_code_points(text);
+  check_shape(tokenizer, *full, code_points);
+  if (tokenizer.encode(text)->ids != full->ids) std::abort();
+  tokenizer.decode(full->ids, false);
+  const Truncation truncation{.max_length = max_length, .stride = stride};
+  const auto cut = tokenizer.encode(
+      text, {.truncation = truncation, .want_offsets = true, .want_overflow = true});
+  if (!cut) return;
+  if (cut->ids.size() > max_length) std::abort();
+  check_shape(tokenizer, *cut, code_points);
+  for (const Encoding& window : cut->overflowing) check_shape(tokenizer, window, code_points);
+}
 
 }  // namespace
 

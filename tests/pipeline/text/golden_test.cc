@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -13,7 +14,8 @@
 
 // Made from transformers 4.57 and tokenizers 0.22.2, everything is compared exactly:
 // tests/golden/wordpiece.json by make_tokenizer_golden.py, byte_level.json by make_bpe_golden.py,
-// unigram.json by make_unigram_golden.py, steps.json by make_steps_golden.py.
+// unigram.json by make_unigram_golden.py, steps.json by make_steps_golden.py, and
+// tokenizer_classes.json by make_class_golden.py.
 
 namespace millrace::pipeline {
 namespace {
@@ -204,6 +206,58 @@ TEST(StepsGolden, parts_go_together_in_every_way_as_in_the_reference) {
     SCOPED_TRACE(name);
     expect_inline(steps(), name);
   }
+}
+
+std::optional<std::int32_t> id_or_nothing(const Json& value) {
+  return value.is_null() ? std::nullopt : std::optional(value.get<std::int32_t>());
+}
+
+void expect_call(const Tokenizer& tokenizer, const Json& call) {
+  const auto texts = call["texts"].get<std::vector<std::string>>();
+  const auto encoding =
+      texts.size() == 1 ? tokenizer.encode(texts[0]) : tokenizer.encode_pair(texts[0], texts[1]);
+  ASSERT_TRUE(encoding) << encoding.error().text();
+  EXPECT_EQ(Json(encoding->ids), call["ids"]) << call.dump();
+  if (!call["type_ids"].is_null()) {
+    EXPECT_EQ(Json(encoding->type_ids), call["type_ids"]);
+  }
+  EXPECT_EQ(tokenizer.decode(encoding->ids, texts.size() == 1), call["decoded"].get<std::string>())
+      << call.dump();
+}
+
+TEST(TokenizerClasses, change_what_a_file_says_as_in_transformers) {
+  const Json golden = read_golden("tokenizer_classes.json");
+  ASSERT_GE(golden["entries"].size(), 10U);
+  for (const Json& known : golden["entries"]) {
+    const std::string config = known["config"];
+    SCOPED_TRACE(config);
+    const std::string file = golden["files"][known["file"].get<std::size_t>()];
+    const auto loaded = Tokenizer::parse(file, config);
+    ASSERT_TRUE(loaded) << loaded.error().text();
+    const Tokenizer& tokenizer = **loaded;
+    EXPECT_EQ(tokenizer.pads_left(), known["pads_left"].get<bool>());
+    EXPECT_EQ(tokenizer.wants_type_ids(), known["type_ids"].get<bool>());
+    EXPECT_EQ(tokenizer.unk_id(), id_or_nothing(known["special"]["unk_token"]));
+    EXPECT_EQ(tokenizer.pad_id(), id_or_nothing(known["special"]["pad_token"]));
+    for (const Json& call : known["calls"]) expect_call(tokenizer, call);
+  }
+}
+
+TEST(TokenizerClasses, settings_that_ask_for_another_tokenizer_than_the_file_are_refused) {
+  const Json golden = read_golden("tokenizer_classes.json");
+  const std::string llama = golden["files"][0];
+
+  const auto same =
+      Tokenizer::parse(llama, R"({"tokenizer_class": "LlamaTokenizer", "add_prefix_space": true})");
+  const auto other = Tokenizer::parse(
+      llama, R"({"tokenizer_class": "LlamaTokenizer", "add_prefix_space": false})");
+  const auto gap = Tokenizer::parse(llama, R"({"tokenizer_class": "CodeLlamaTokenizer"})");
+
+  EXPECT_TRUE(same);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, "UNSUPPORTED_TOKENIZER");
+  ASSERT_FALSE(gap);
+  EXPECT_EQ(gap.error().code, "UNSUPPORTED_TOKENIZER");
 }
 
 /// A copy of a model folder whose tokenizer.json became vocab.json and merges.txt. The reference
