@@ -1,6 +1,7 @@
 #include "pipeline/text/bpe.h"
 
 #include <functional>
+#include <optional>
 #include <queue>
 #include <utility>
 
@@ -60,13 +61,19 @@ void BpeMerges::join(std::vector<BpePiece>& pieces) const {
     symbols.push_back(
         {pieces[i].id, false, i == 0 ? kEnd : i - 1, i + 1 == pieces.size() ? kEnd : i + 1});
   }
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> open;
-  const auto offer = [&](Place at) {
-    if (at == kEnd || symbols[at].after == kEnd) return;
-    if (const Join* join = find(symbols[at].id, symbols[symbols[at].after].id))
-      open.push({join->rank, at, join->id});
+  std::vector<Candidate> first;
+  const auto candidate = [&](Place at) -> std::optional<Candidate> {
+    if (at == kEnd || symbols[at].after == kEnd) return std::nullopt;
+    const Join* join = find(symbols[at].id, symbols[symbols[at].after].id);
+    return join != nullptr ? std::optional(Candidate{join->rank, at, join->id}) : std::nullopt;
   };
-  for (Place i = 0; i < symbols.size(); ++i) offer(i);
+  for (Place i = 0; i < symbols.size(); ++i) {
+    if (const auto found = candidate(i)) first.push_back(*found);
+  }
+  std::priority_queue open(std::greater<>(), std::move(first));
+  const auto offer = [&](Place at) {
+    if (const auto found = candidate(at)) open.push(*found);
+  };
   while (!open.empty()) {
     const Candidate top = open.top();
     open.pop();

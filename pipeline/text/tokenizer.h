@@ -66,8 +66,8 @@ struct EncodeOptions {
   bool want_overflow = false;
 };
 
-/// Turns text into ids as the tokenizer.json of a checkpoint says (WordPiece and byte-level BPE:
-/// BERT, DistilBERT, MiniLM, …).
+/// Turns text into ids as the tokenizer.json of a checkpoint says: WordPiece, BPE, Unigram or
+/// WordLevel after any of the reference's normalizers and pre-tokenizers.
 ///
 /// Thread-safe: nothing changes after load(). Memory per call comes from a scratch buffer of the
 /// calling thread.
@@ -92,9 +92,10 @@ class Tokenizer {
 
   /// Encodes one text.
   ///
-  /// Errors (invalid_input): BAD_UTF8; TOO_LARGE; BAD_TRUNCATION when the truncation leaves no room
-  /// (max_length below the specials, stride not below the window, only_second without a second
-  /// text, "too short" to be cut that far).
+  /// Errors (invalid_input): BAD_UTF8; TOO_LARGE; UNKNOWN_TEXT when something is unknown and there
+  /// is no token for that; BAD_TOKENIZER when a pattern takes too many steps; BAD_TRUNCATION when
+  /// the truncation leaves no room (max_length below the specials, stride not below the window,
+  /// only_second without a second text, "too short" to be cut that far).
   Result<Encoding> encode(std::string_view text, const EncodeOptions& options = {}) const;
 
   /// Encodes two texts that the model reads together. Errors as encode().
