@@ -279,21 +279,21 @@ class Tokenizer::Parts::Run {
 
   bool cut_word(std::string_view word) {
     std::vector<BpePiece>& pieces = memory_.pieces;
-    const auto cut = [&](const auto& model) {
-      using Model = std::decay_t<decltype(model)>;
+    const auto cut = [&](const auto& chosen) {
+      using Model = std::decay_t<decltype(chosen)>;
       if constexpr (std::is_same_v<Model, WordPiece>) {
         pieces.clear();
         const bool known =
-            model.cut(word, [&](std::int32_t id, std::size_t /*begin*/, std::size_t piece_end) {
+            chosen.cut(word, [&](std::int32_t id, std::size_t /*begin*/, std::size_t piece_end) {
               pieces.push_back({id, piece_end});
             });
-        if (!known) pieces.assign(1, {model.unknown_id(), word.size()});
+        if (!known) pieces.assign(1, {chosen.unknown_id(), word.size()});
         return true;
       } else if constexpr (std::is_same_v<Model, Bpe>) {
-        model.cut(word, pieces);
+        chosen.cut(word, pieces);
         return true;
       } else {
-        return model.cut(word, pieces);
+        return chosen.cut(word, pieces);
       }
     };
     return std::visit(cut, parts_.stepped->model);
