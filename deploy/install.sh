@@ -21,7 +21,7 @@ say() { printf 'install: %s\n' "$*"; }
 fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
 
 worker_packages="build-essential ca-certificates ccache cmake git libboost-dev libcli11-dev libfmt-dev libicu-dev
-  libpcre2-dev librdkafka-dev libspdlog-dev libyaml-cpp-dev libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config
+  libpcre2-dev librdkafka-dev libsentencepiece-dev libspdlog-dev libyaml-cpp-dev libzstd-dev mold ninja-build nlohmann-json3-dev pkg-config
   python3 python3-pip python3-venv unzip zlib1g-dev libgtest-dev libgmock-dev"
 test_packages="clang-14 clang-format-14 libbenchmark-dev libclang-rt-14-dev libfuzzer-14-dev maven openjdk-17-jdk-headless
   openssl procps"

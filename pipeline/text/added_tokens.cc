@@ -67,9 +67,8 @@ void AddedVocabulary::add(const AddedToken& token) {
     special_.push_back(token);
     special_contents_.insert(token.content);
   }
-  if (ids_.contains(token.content) &&
-      by_id_.at(ids_.find(token.content)->second).content == token.content)
-    return;
+  const auto known = ids_.find(token.content);
+  if (known != ids_.end() && by_id_.at(known->second) == token) return;
   std::optional<std::int32_t> id = id_of(token.content);
   if (!id) {
     id = static_cast<std::int32_t>(model_size_);

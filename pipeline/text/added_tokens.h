@@ -26,6 +26,8 @@ struct AddedToken {
   bool rstrip = false;       // takes the white space on its right
   bool normalized = true;    // looked for in the normalised text, itself normalised
   bool special = false;
+
+  friend bool operator==(const AddedToken&, const AddedToken&) = default;
 };
 
 /// Gives added tokens their ids. Source: tokenizers 0.22.2, tokenizer/added_vocabulary.rs,
@@ -37,8 +39,11 @@ class AddedVocabulary {
                   std::size_t model_size)
       : model_id_(std::move(model_id)), model_size_(model_size) {}
 
-  /// Adds a token unless one of the same content is there.
+  /// Adds a token. One of the same content keeps its id and where it is looked for (normalized,
+  /// special); the other flags are those of the last.
   void add(const AddedToken& token);
+
+  bool holds(std::string_view content) const { return ids_.contains(content); }
 
   std::optional<std::int32_t> id_of(std::string_view content) const;
 

@@ -73,8 +73,9 @@ struct EncodeOptions {
 /// calling thread.
 class Tokenizer {
  public:
-  /// Reads tokenizer.json with tokenizer_config.json and special_tokens_map.json, or, where there
-  /// is only a vocab.txt, builds what transformers builds from it.
+  /// Reads tokenizer.json with tokenizer_config.json and special_tokens_map.json. Where there is
+  /// only the SentencePiece file of the class, a vocab.json with a merges.txt, or a vocab.txt,
+  /// builds what transformers builds from it.
   ///
   /// Errors: NO_FILE (not_found); BAD_JSON, BAD_TOKENIZER (invalid_input) for a damaged file;
   /// UNSUPPORTED_TOKENIZER (unsupported) for what is understood and not done. The message names the

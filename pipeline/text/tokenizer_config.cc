@@ -108,6 +108,7 @@ constexpr auto kModelTypes = std::to_array<ModelType>({{"albert", "AlbertTokeniz
                                                        {"qwen3", "Qwen2Tokenizer"},
                                                        {"roberta", "RobertaTokenizer"},
                                                        {"squeezebert", "SqueezeBertTokenizer"},
+                                                       {"t5", "T5Tokenizer"},
                                                        {"vilt", "BertTokenizer"},
                                                        {"visual_bert", "BertTokenizer"},
                                                        {"xlm-roberta", "XLMRobertaTokenizer"}});
@@ -148,6 +149,7 @@ void read_special_tokens(JsonReader& in, const Place& root, TokenizerConfig& con
     }
   };
   const Place additional = in.child(root, "additional_special_tokens");
+  config.names_additional = config.names_additional || additional;
   if (additional && in.array(additional)) add_all(additional);
   const Place extra = in.child(root, "extra_special_tokens");
   if (extra && (extra.json->is_array() || in.object(extra))) add_all(extra);
@@ -244,29 +246,34 @@ std::map<std::string, SpecialToken, std::less<>> special_tokens_of(const std::st
   }
   if (name == "AlbertTokenizer" || name == "DebertaV2Tokenizer") {
     const bool albert = name == "AlbertTokenizer";
-    const AddedToken mask = {
-        .content = "[MASK]", .lstrip = true, .normalized = false, .special = true};
     return {{"bos_token", {"[CLS]", {}}},
             {"eos_token", {"[SEP]", {}}},
             {"unk_token", {albert ? "<unk>" : "[UNK]", {}}},
             {"sep_token", {"[SEP]", {}}},
             {"pad_token", {albert ? "<pad>" : "[PAD]", {}}},
             {"cls_token", {"[CLS]", {}}},
-            {"mask_token", {"[MASK]", albert ? std::optional(mask) : std::nullopt}}};
+            {"mask_token", {"[MASK]", {}}}};
   }
   if (name == "T5Tokenizer") {
     return {
         {"eos_token", {"</s>", {}}}, {"unk_token", {"<unk>", {}}}, {"pad_token", {"<pad>", {}}}};
   }
+  if (name == "MBart50Tokenizer") {
+    return {{"eos_token", {"</s>", {}}},
+            {"unk_token", {"<unk>", {}}},
+            {"sep_token", {"</s>", {}}},
+            {"pad_token", {"<pad>", {}}},
+            {"cls_token", {"<s>", {}}},
+            {"mask_token", {"<mask>", {}}}};
+  }
   if (holds(kRobertaFamily, name) || holds(kXlmRobertaFamily, name) || name == "MPNetTokenizer") {
-    const AddedToken mask = {.content = "<mask>", .lstrip = true, .special = true};
     return {{"bos_token", {"<s>", {}}},
             {"eos_token", {"</s>", {}}},
             {"unk_token", {name == "MPNetTokenizer" ? "[UNK]" : "<unk>", {}}},
             {"sep_token", {"</s>", {}}},
             {"pad_token", {"<pad>", {}}},
             {"cls_token", {"<s>", {}}},
-            {"mask_token", {"<mask>", mask}}};
+            {"mask_token", {"<mask>", {}}}};
   }
   if (!holds(kBertFamily, name)) return {};
   return {{"unk_token", {"[UNK]", {}}},
@@ -276,7 +283,18 @@ std::map<std::string, SpecialToken, std::less<>> special_tokens_of(const std::st
           {"mask_token", {"[MASK]", {}}}};
 }
 
+/// What the constructor of a class makes of a mask that is a bare text.
+std::optional<AddedToken> mask_flags_of(const std::string& name) {
+  if (name == "AlbertTokenizer")
+    return AddedToken{.lstrip = true, .normalized = false, .special = true};
+  if (holds(kRobertaFamily, name) || holds(kXlmRobertaFamily, name) || name == "MPNetTokenizer" ||
+      name == "MBart50Tokenizer")
+    return AddedToken{.lstrip = true, .special = true};
+  return std::nullopt;
+}
+
 void apply_class(const std::string& name, TokenizerConfig& config) {
+  config.tokenizer_class = name;
   config.bert_family = holds(kBertFamily, name);
   config.vocabulary_suffices = config.bert_family && name != "MPNetTokenizer";
   config.roberta_family = holds(kRobertaFamily, name);
@@ -292,6 +310,24 @@ void apply_class(const std::string& name, TokenizerConfig& config) {
     config.adds_bos = adds_bos;
   }
   config.special = special_tokens_of(name);
+  if (const auto flags = mask_flags_of(name)) config.bare_flags["mask_token"] = *flags;
+}
+
+/// Before which words a space is thought, for classes that let the settings say so.
+MetaspaceSpec::Prepends read_prepends(JsonReader& in, const Place& root, std::string_view name) {
+  using Prepends = MetaspaceSpec::Prepends;
+  if (name != "T5Tokenizer") return Prepends::always;
+  if (!in.flag(in.child(root, "add_prefix_space"), true)) return Prepends::never;
+  return in.flag(in.child(root, "legacy"), true) ? Prepends::always : Prepends::first;
+}
+
+void read_sentencepiece(JsonReader& in, const Place& root, TokenizerConfig& config) {
+  constexpr std::int32_t kMostExtraIds = 100'000;
+  config.keeps_accents = in.flag(in.child(root, "keep_accents"), false);
+  config.splits_punctuation = in.flag(in.child(root, "split_by_punct"), false);
+  config.prepends = read_prepends(in, root, config.tokenizer_class);
+  if (const Place extra = in.child(root, "extra_ids"))
+    config.extra_ids = static_cast<std::size_t>(in.number(extra, kMostExtraIds));
 }
 
 void read_input_names(JsonReader& in, const Place& place, TokenizerConfig& config) {
@@ -323,7 +359,9 @@ void read_settings(JsonReader& in, const Place& root, const Place& model, Tokeni
   config.model_max_length = read_max_length(in, in.child(root, "model_max_length"));
   config.truncates_left = read_side(in, in.child(root, "truncation_side"));
   if (const auto left = read_side(in, in.child(root, "padding_side"))) config.pads_left = left;
-  config.do_lower_case = in.flag(in.child(root, "do_lower_case"), true);
+  config.do_lower_case =
+      in.flag(in.child(root, "do_lower_case"), config.tokenizer_class != "DebertaV2Tokenizer");
+  read_sentencepiece(in, root, config);
   config.strip_accents = in.optional_flag(in.child(root, "strip_accents"));
   config.tokenize_chinese_chars = in.flag(in.child(root, "tokenize_chinese_chars"), true);
   config.trims_offsets = in.flag(in.child(root, "trim_offsets"), true);
@@ -367,7 +405,13 @@ std::optional<std::string> TokenizerConfig::token(std::string_view name) const {
 std::vector<SpecialToken> TokenizerConfig::all_special() const {
   std::vector<SpecialToken> all;
   for (const std::string_view name : kSpecialNames) {
-    if (const auto found = special.find(name); found != special.end()) all.push_back(found->second);
+    const auto found = special.find(name);
+    if (found == special.end()) continue;
+    SpecialToken& token = all.emplace_back(found->second);
+    const auto flags = bare_flags.find(name);
+    if (token.flags || flags == bare_flags.end()) continue;
+    token.flags = flags->second;
+    token.flags->content = token.content;
   }
   all.insert(all.end(), additional.begin(), additional.end());
   return all;

@@ -22,6 +22,7 @@ struct SpecialToken {
 
 /// What transformers makes of the settings beside tokenizer.json.
 struct TokenizerConfig {
+  std::string tokenizer_class;  // as transformers names the slow form: without Fast
   /// A class of the BERT family: its constructor overrides the normalizer of tokenizer.json.
   bool bert_family = false;
   /// And a vocab.txt says all that there is to say.
@@ -56,14 +57,24 @@ struct TokenizerConfig {
   bool adds_prefix_space = false;  // overrides the pre-tokenizer of tokenizer.json
   bool cleans_up_spaces = false;   // after decoding
 
+  // Of classes that are built from a SentencePiece file.
+  bool keeps_accents = false;
+  bool splits_punctuation = false;
+  MetaspaceSpec::Prepends prepends = MetaspaceSpec::Prepends::always;
+  std::size_t extra_ids = 100;
+
   // By the names of transformers: unk_token, sep_token, …
   std::map<std::string, SpecialToken, std::less<>> special;
+  /// The flags that the class gives to special tokens that are named by a bare text.
+  std::map<std::string, AddedToken, std::less<>> bare_flags;
   std::vector<SpecialToken> additional;
+  bool names_additional = false;  // the settings do, be it with an empty list
   /// Tokens to add to those of tokenizer.json, by the id they are noted under.
   std::map<std::int32_t, AddedToken> added;
 
   std::optional<std::string> token(std::string_view name) const;
-  /// All special tokens in transformers' order of addition.
+  /// All special tokens in transformers' order of addition, with the flags of the class where the
+  /// settings name none.
   std::vector<SpecialToken> all_special() const;
 };
 

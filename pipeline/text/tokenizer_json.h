@@ -53,6 +53,15 @@ struct UnigramSpec {
   bool falls_back_to_bytes = false;
 };
 
+/// A template of tokens that need not be in the vocabulary before the settings' tokens are added:
+/// begin A end, and begin A end (end) B end. All of type 0, but for B and the last end.
+struct NamedTemplate {
+  std::string begin;  // empty: none
+  std::string end;
+  bool ends_twice = false;
+  std::int32_t second_type = 0;
+};
+
 /// What a tokenizer.json says.
 struct TokenizerSpec {
   std::optional<BertNormalizerSpec> normalizer;         // where it is the only one
@@ -72,6 +81,7 @@ struct TokenizerSpec {
 
   std::vector<TemplatePiece> single;
   std::vector<TemplatePiece> pair;
+  std::optional<NamedTemplate> named_template;  // instead of them
 
   std::vector<Decoder::Step> decoder = {Decoder::WordPiece{}};
 

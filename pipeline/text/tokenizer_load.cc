@@ -1,6 +1,8 @@
 #include "config/base/limits.h"
 #include "config/base/utf8.h"
 #include "pipeline/text/byte_level.h"
+#include "pipeline/text/sentencepiece.h"
+#include "pipeline/text/sentencepiece_spec.h"
 #include "pipeline/text/tokenizer.h"
 #include "pipeline/text/tokenizer_parts.h"
 
@@ -30,8 +32,8 @@ Result<std::string> read_file(const std::filesystem::path& path, Missing missing
     return error(
         Errc::not_found,
         "NO_FILE",
-        fmt::format("the model folder has no readable {}; expected tokenizer.json, vocab.txt, or "
-                    "vocab.json and merges.txt",
+        fmt::format("the model folder has no readable {}; expected tokenizer.json, vocab.txt, "
+                    "vocab.json and merges.txt, or the SentencePiece file of the tokenizer's class",
                     name));
   }
   const auto size = static_cast<std::streamoff>(file.tellg());
@@ -83,6 +85,7 @@ void add_tokens(const TokenizerSpec& spec, const TokenizerConfig& config, AddedV
     added.add(copy);
   }
   for (const SpecialToken& token : specials) {
+    if (!token.flags && added.holds(token.content)) continue;
     added.add(token.flags.value_or(
         AddedToken{.content = token.content, .normalized = false, .special = true}));
   }
@@ -279,6 +282,32 @@ bool are_byte_level(const std::vector<PreTokenizerSteps::Step>& steps) {
   return only != nullptr && only->splits;
 }
 
+/// Makes the template of the tokens that `named` names. ids: of a token.
+template <typename IdOf>
+Result<void> put_named(const NamedTemplate& named, IdOf id_of, TokenizerSpec& spec) {
+  std::vector<std::int32_t> begin;
+  std::vector<std::int32_t> end;
+  for (auto [token, ids] : {std::pair(&named.begin, &begin), {&named.end, &end}}) {
+    if (token->empty()) continue;
+    const auto id = id_of(*token);
+    if (!id)
+      return bad_tokenizer(
+          fmt::format("the vocabulary lacks {}, which the class puts around texts; "
+                      "name it in tokenizer_config.json or copy the files anew",
+                      *token));
+    ids->push_back(*id);
+  }
+  spec.single.clear();
+  if (!begin.empty()) spec.single.push_back({-1, begin, 0});
+  spec.single.push_back({0, {}, 0});
+  spec.single.push_back({-1, end, 0});
+  spec.pair = spec.single;
+  if (named.ends_twice) spec.pair.push_back({-1, end, 0});
+  spec.pair.push_back({1, {}, named.second_type});
+  spec.pair.push_back({-1, end, named.second_type});
+  return {};
+}
+
 /// Makes the template of a class that takes the language from the settings. ids: of a token.
 /// Source: transformers 4.57, tokenization_mbart_fast.py and tokenization_mbart50_fast.py,
 /// set_src_lang_special_tokens().
@@ -356,6 +385,41 @@ bool puts_space_before(const TokenizerSpec& spec) {
   };
   return std::any_of(spec.normalizer_steps.begin(), spec.normalizer_steps.end(), prepends) ||
          std::any_of(spec.steps.begin(), spec.steps.end(), marks);
+}
+
+/// The name of a SentencePiece file in a folder.
+std::optional<std::string> any_sentencepiece(const std::filesystem::path& root) {
+  std::error_code unreadable;
+  for (const char* name : {"sentencepiece.bpe.model",
+                           "spiece.model",
+                           "spm.model",
+                           "tokenizer.model",
+                           "sentencepiece.model"}) {
+    if (std::filesystem::exists(root / name, unreadable)) return name;
+  }
+  return std::nullopt;
+}
+
+/// Why a SentencePiece file is not read. wanted: the file that the class reads, if it is one.
+Error unread_sentencepiece(const std::string& file,
+                           const std::string& tokenizer_class,
+                           const std::optional<std::string>& wanted) {
+  if (wanted)
+    return error(Errc::not_found,
+                 "NO_FILE",
+                 fmt::format("{} reads {}, but the folder has {}; rename it, or name the right "
+                             "tokenizer_class in tokenizer_config.json",
+                             tokenizer_class,
+                             *wanted,
+                             file));
+  return error(Errc::unsupported,
+               "UNSUPPORTED_TOKENIZER",
+               fmt::format("the folder has {} and no tokenizer.json, and its tokenizer is a {}; "
+                           "supported without tokenizer.json: {}. Save the fast tokenizer once: "
+                           "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)",
+                           file,
+                           config::escape_line(tokenizer_class, 60),
+                           sentencepiece_classes()));
 }
 
 std::set<std::int32_t> special_ids(const AddedVocabulary& added) {
@@ -499,11 +563,15 @@ Result<std::unique_ptr<const Tokenizer::Parts>> Tokenizer::Parts::build(Tokenize
     if (!rebuilt) return std::move(rebuilt).error();
   }
   std::vector<std::string> tokens = names_by_id(spec, added);
+  const auto id_of = [&](const std::string& token) {
+    const auto id = added.id_of(token);
+    return id ? id : model_id(token);
+  };
+  if (spec.named_template) {
+    if (auto put = put_named(*spec.named_template, id_of, spec); !put)
+      return std::move(put).error();
+  }
   if (config.language) {
-    const auto id_of = [&](const std::string& token) {
-      const auto id = added.id_of(token);
-      return id ? id : model_id(token);
-    };
     if (auto put = put_language(config, id_of, spec); !put) return std::move(put).error();
   }
   Template post(std::move(spec.single), std::move(spec.pair));
@@ -561,6 +629,16 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Parts::load_vocab_and_merges(
   return assemble(std::move(spec), std::move(config));
 }
 
+Result<std::unique_ptr<Tokenizer>> Tokenizer::Parts::load_sentencepiece(
+    const std::filesystem::path& root, const std::string& file, TokenizerConfig config) {
+  auto bytes = read_file(root / file, Missing::error);
+  if (!bytes) return std::move(bytes).error();
+  auto model = read_sentencepiece(*bytes, file);
+  if (!model) return std::move(model).error();
+  auto spec = sentencepiece_spec(*std::move(model), file, config);
+  return assemble(std::move(spec), std::move(config));
+}
+
 Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& folder) {
   const std::filesystem::path root(folder);
   auto config = read_settings(root);
@@ -571,8 +649,14 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& folder) {
     if (!json) return std::move(json).error();
     return Parts::assemble(read_tokenizer_json(*json), *std::move(config));
   }
+  const auto model_file = sentencepiece_file_of(config->tokenizer_class);
+  if (model_file && std::filesystem::exists(root / *model_file, unreadable))
+    return Parts::load_sentencepiece(root, *model_file, *std::move(config));
   if (std::filesystem::exists(root / "merges.txt", unreadable))
     return Parts::load_vocab_and_merges(root, *std::move(config));
+  const bool has_vocabulary = std::filesystem::exists(root / "vocab.txt", unreadable);
+  if (const auto file = any_sentencepiece(root); file && !has_vocabulary)
+    return unread_sentencepiece(*file, config->tokenizer_class, model_file);
   auto vocabulary = read_file(root / "vocab.txt", Missing::error);
   if (!vocabulary) return std::move(vocabulary).error();
   if (!config->vocabulary_suffices) {

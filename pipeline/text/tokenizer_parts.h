@@ -93,6 +93,9 @@ struct Tokenizer::Parts {
 
   static Result<std::unique_ptr<Tokenizer>> load_vocab_and_merges(const std::filesystem::path& root,
                                                                   TokenizerConfig config);
+  static Result<std::unique_ptr<Tokenizer>> load_sentencepiece(const std::filesystem::path& root,
+                                                               const std::string& file,
+                                                               TokenizerConfig config);
 
   /// Normalises a piece of a text whose first code point has the number `first`. Returns false when
   /// a pattern takes too many steps.

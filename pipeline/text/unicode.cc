@@ -72,6 +72,11 @@ std::size_t grapheme_length(std::span<const Sourced> text) {
   return text.size();
 }
 
+bool is_digit(char32_t c) {
+  const int32_t type = u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE);
+  return type == U_NT_DECIMAL || type == U_NT_DIGIT;
+}
+
 std::optional<char32_t> compose(char32_t first, char32_t second) {
   UErrorCode status = U_ZERO_ERROR;
   const UNormalizer2* form = unorm2_getNFCInstance(&status);

@@ -18,6 +18,9 @@ std::size_t grapheme_length(std::span<const Sourced> text);
 /// empty where it is the code point itself. Thread-safe.
 std::u32string compatibility_decomposition(char32_t c);
 
+/// A decimal digit or another digit, as superscripts are (what Python calls isdigit). Thread-safe.
+bool is_digit(char32_t c);
+
 /// What two code points are together (NFC), as the reference tokenizers know it. Thread-safe.
 std::optional<char32_t> compose(char32_t first, char32_t second);
 

@@ -1,10 +1,11 @@
 #include "pipeline/text/unigram_json.h"
 
+#include <algorithm>
 #include <cmath>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -35,11 +36,19 @@ void read_unigram(JsonReader& in, const Place& place, TokenizerSpec& spec) {
     if (unigram.pieces.empty()) return in.bad(vocabulary.pointer, "pieces", "none");
     unigram.unknown_id = in.number(unknown, static_cast<std::int32_t>(unigram.pieces.size()) - 1);
   }
-  // Of equal pieces the last counts.
-  std::map<std::string_view, std::int32_t> ids;
-  for (std::size_t id = 0; id < unigram.pieces.size(); ++id)
-    ids[unigram.pieces[id]] = static_cast<std::int32_t>(id);
-  for (const auto& [piece, id] : ids) spec.vocabulary.emplace_back(piece, id);
+  set_unigram(std::move(unigram), spec);
+}
+
+void set_unigram(UnigramSpec unigram, TokenizerSpec& spec) {
+  std::vector<std::pair<std::string_view, std::int32_t>> ids;
+  ids.reserve(unigram.pieces.size());
+  for (const std::string& piece : unigram.pieces)
+    ids.emplace_back(piece, static_cast<std::int32_t>(ids.size()));
+  std::sort(ids.begin(), ids.end());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const bool last = i + 1 == ids.size() || ids[i].first != ids[i + 1].first;
+    if (last) spec.vocabulary.emplace_back(ids[i].first, ids[i].second);
+  }
   spec.prefix.clear();
   spec.unigram = std::move(unigram);
 }

@@ -14,8 +14,9 @@
 
 // Made from transformers 4.57 and tokenizers 0.22.2, everything is compared exactly:
 // tests/golden/wordpiece.json by make_tokenizer_golden.py, byte_level.json by make_bpe_golden.py,
-// unigram.json by make_unigram_golden.py, steps.json by make_steps_golden.py, and
-// tokenizer_classes.json by make_class_golden.py.
+// unigram.json by make_unigram_golden.py, steps.json by make_steps_golden.py,
+// tokenizer_classes.json by make_class_golden.py, sentencepiece.json by
+// make_sentencepiece_golden.py.
 
 namespace millrace::pipeline {
 namespace {
@@ -49,6 +50,11 @@ const Json& unigram() {
 
 const Json& steps() {
   static const Json data = read_golden("steps.json");
+  return data;
+}
+
+const Json& sentencepiece() {
+  static const Json data = read_golden("sentencepiece.json");
   return data;
 }
 
@@ -258,6 +264,31 @@ TEST(TokenizerClasses, settings_that_ask_for_another_tokenizer_than_the_file_are
   EXPECT_EQ(other.error().code, "UNSUPPORTED_TOKENIZER");
   ASSERT_FALSE(gap);
   EXPECT_EQ(gap.error().code, "UNSUPPORTED_TOKENIZER");
+}
+
+/// A folder with a SentencePiece file and what else the golden file names, without tokenizer.json.
+std::filesystem::path sentencepiece_folder(const Json& spec) {
+  const auto folder = std::filesystem::path(testing::TempDir()) /
+                      ("sentencepiece_" + spec["name"].get<std::string>());
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(source_dir() + "/tests/golden/spm/" + spec["model"].get<std::string>(),
+                             folder / spec["file"].get<std::string>());
+  for (const auto& [name, text] : spec["files"].items())
+    std::ofstream(folder / name) << text.get<std::string>();
+  return folder;
+}
+
+TEST(SentencePieceGolden, every_class_makes_the_tokenizer_that_the_reference_makes_of_the_file) {
+  ASSERT_FALSE(sentencepiece()["tokenizers"].empty());
+  for (const Json& spec : sentencepiece()["tokenizers"]) {
+    const std::string name = spec["name"];
+    SCOPED_TRACE(name);
+    const auto tokenizer = Tokenizer::load(sentencepiece_folder(spec).string());
+    ASSERT_TRUE(tokenizer.has_value()) << tokenizer.error().text();
+    EXPECT_EQ((*tokenizer)->vocab_size(), spec["size"].get<std::size_t>());
+    expect_all(**tokenizer, sentencepiece(), name);
+  }
 }
 
 /// A copy of a model folder whose tokenizer.json became vocab.json and merges.txt. The reference
