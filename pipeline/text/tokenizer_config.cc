@@ -168,6 +168,19 @@ void read_added_decoder(JsonReader& in, const Place& place, TokenizerConfig& con
   }
 }
 
+/// Special tokens that the settings name have the flags under which added_tokens_decoder has them.
+void take_added_flags(JsonReader& in, const Place& root, TokenizerConfig& config) {
+  for (const std::string_view name : kSpecialNames) {
+    if (!in.child(root, std::string(name))) continue;
+    SpecialToken& token = config.special.find(name)->second;
+    for (const auto& [id, added] : config.added) {
+      if (added.content != token.content) continue;
+      token.flags = added;
+      token.flags->special = true;
+    }
+  }
+}
+
 std::size_t read_max_length(JsonReader& in, const Place& place) {
   constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
   if (!place) return kNoLimit;
@@ -436,6 +449,7 @@ Result<TokenizerConfig> read_tokenizer_config(const TokenizerConfigFiles& files)
   // With added_tokens_decoder the older files are not looked at.
   if (const Place decoder = in.child(root, "added_tokens_decoder")) {
     read_added_decoder(in, decoder, config);
+    take_added_flags(in, root, config);
     if (!in.ok()) return in.error();
     return config;
   }

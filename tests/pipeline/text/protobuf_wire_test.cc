@@ -71,7 +71,8 @@ TEST(WireReader, keys_that_no_field_has_are_damage) {
 }
 
 TEST(WireReader, after_damage_nothing_more_is_read) {
-  WireReader in("\x00\x08\x01"s);
+  const std::string message = "\x00\x08\x01"s;
+  WireReader in(message);
   EXPECT_FALSE(in.next());
   EXPECT_FALSE(in.next());
   EXPECT_FALSE(in.ok());
