@@ -23,7 +23,10 @@ constexpr std::array kFiles = {"tokenizer.json",
                                "added_tokens.json",
                                "vocab.txt",
                                "vocab.json",
-                               "merges.txt"};
+                               "merges.txt",
+                               "sentencepiece.bpe.model",
+                               "spiece.model",
+                               "spm.model"};
 
 std::string digest_of(const std::filesystem::path& folder) {
   config::Sha256 digest;
