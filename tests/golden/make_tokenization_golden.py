@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 
 from make_reading_golden import LONG, TEXTS, folder
 from make_task_golden import write
-from tokenizer_call import answer, arguments
+from parity.tokenizer_call import answer, arguments
 
 MODELS = ["tiny_bert", "tiny_qa_left", "tiny_mpnet_qa", "tiny_roberta_mlm", "tiny_xlm_roberta_ner", "tiny_camembert_mlm",
           "tiny_albert_qa", "tiny_deberta_ner", "tiny_modernbert"]

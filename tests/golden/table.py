@@ -3,8 +3,8 @@
 
     MILLRACE=build/release/millrace python tests/golden/table.py [CHECKPOINT ...]      (the Python of compare.sh)
 
-A checkpoint is asked what its head is for, with every set of parameters that TASKS of compare.py lists, and so are its body,
-by feature-extraction, and its tokenizer, by tokenization. With names of checkpoints the differences are printed and README.md is left alone. Exit status: 0 if
+A checkpoint is asked what its head is for, with every set of parameters that parity/tasks.py lists, and so is its body:
+feature-extraction. With names of checkpoints the differences are printed and README.md is left alone. Exit status: 0 if
 there is no difference, 1 if there are some, which the table then shows as cases that did not pass.
 """
 import glob
@@ -14,6 +14,10 @@ from collections import Counter
 from typing import NamedTuple
 
 import compare
+from parity.answers import CannotCompare
+from parity.rules import RULES
+from parity.sides import Oracle
+from parity.tasks import TASKS, guessed_task, task_named
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = os.path.join(HERE, "README.md")
@@ -35,15 +39,15 @@ def folders():
 
 def tasks_of(config):
     """The task of the head, zero-shot where a label says that a text entails another, the body, and the tokenizer."""
-    head, _ = compare.guessed_task(config)
+    head, _ = guessed_task(config)
     entails = any(label.lower().startswith("entail") for label in config.get("label2id") or {})
     names = [head.name] + (["zero-shot-classification"] if entails else []) + ["feature-extraction", "tokenization"]
-    return [compare.task_named(name) for name in dict.fromkeys(names)]
+    return [task_named(name) for name in dict.fromkeys(names)]
 
 
 def compare_folder(folder, task, totals):
     """Compares with every set of parameters; prints what differs. Returns cases and those that passed."""
-    oracle = compare.Oracle(task, folder)
+    oracle = Oracle(task, folder)
     totals["versions"] = oracle.versions
     records = task.inputs(oracle.facts())
     cases, different = 0, 0
@@ -69,7 +73,7 @@ def make_rows(chosen, totals):
             cases, passed = compare_folder(folder, task, totals)
             rows.append(Row(task.name, config["model_type"], os.path.basename(folder), cases, passed))
             print(f"{rows[-1].checkpoint} {task.name}: {passed} of {cases}", flush=True)
-    order = [task.name for task in compare.TASKS]
+    order = [task.name for task in TASKS]
     return sorted(rows, key=lambda row: (order.index(row.task), row.architecture, row.checkpoint))
 
 
@@ -81,8 +85,8 @@ def written(rows, totals):
               f"{sum(row.cases for row in rows):,} | {sum(row.passed for row in rows):,} |", "",
               f"With {totals['versions']}, float32 on the CPU. Passed are {verdicts['equal']:,} equal answers (numbers within "
               f"{totals['gap']:.0e}), {verdicts['refused']:,} inputs that both refuse, and {verdicts['by design']:,} answers that follow "
-              "from those of transformers by a rule of `compare.py`:", ""]
-    reasons = {rule.name: rule.reason for rule in compare.RULES}
+              "from those of transformers by a rule of `parity/rules.py`:", ""]
+    reasons = {rule.name: rule.reason for rule in RULES}
     for name in reasons:
         count = sum(number for names, number in totals["rules"].items() if name in names.split(" + "))
         if count:
@@ -108,7 +112,7 @@ def main():
     totals = {}
     try:
         rows = make_rows(chosen, totals)
-    except compare.CannotCompare as problem:
+    except CannotCompare as problem:
         print(f"table: {problem}", file=sys.stderr)
         return 2
     if not named:
