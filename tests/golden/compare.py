@@ -12,8 +12,8 @@ FOLDER       a checkpoint, as transformers loads it
 Both sides compute in float32 on the CPU. An input is one record, and its answer is that of one element of a list call,
 `pipe([input])[0]`, or of the whole call if the input is a list. Structure, order of keys, texts, labels and offsets are
 compared exactly, numbers to 1e-4. Where transformers raises, Millrace must give an error. Where Millrace differs on purpose,
-a rule of parity/rules.py says how its answer follows from what transformers gives, and the answer must be that one; all else is a
-difference. Exit status: 0 if there is none, 1 if there are some, 2 for wrong use, or if the two cannot be compared.
+a rule of parity/rules.py says how its answer follows from what transformers gives, and the answer must be that one; all
+else is a difference. Exit status: 0 if there is none, 1 if there are some, 2 for wrong use, or if the two cannot be compared.
 """
 import argparse
 import json

@@ -49,6 +49,8 @@ SCRIPTS = [
     Script("make_unigram_golden", output="unigram.json"),
     Script("make_decoder_golden", output="decoders.json"),
     Script("make_steps_golden", output="steps.json"),
+    Script("make_class_golden", output="tokenizer_classes.json"),
+    Script("make_sentencepiece_golden"),
     Script("make_tokenization_golden"),
 ]
 

@@ -3,8 +3,8 @@
 
     MILLRACE=build/release/millrace python tests/golden/table.py [CHECKPOINT ...]      (the Python of compare.sh)
 
-A checkpoint is asked what its head is for, with every set of parameters that parity/tasks.py lists, and so is its body:
-feature-extraction. With names of checkpoints the differences are printed and README.md is left alone. Exit status: 0 if
+A checkpoint is asked what its head is for, with every set of parameters that parity/tasks.py lists, and so are its body, by
+feature-extraction, and its tokenizer, by tokenization. With names of checkpoints the differences are printed and README.md is left alone. Exit status: 0 if
 there is no difference, 1 if there are some, which the table then shows as cases that did not pass.
 """
 import glob
