@@ -50,7 +50,7 @@ SCRIPTS = [
     Script("make_decoder_golden", output="decoders.json"),
     Script("make_steps_golden", output="steps.json"),
     Script("make_class_golden", output="tokenizer_classes.json"),
-    Script("make_sentencepiece_golden"),
+    Script("make_sentencepiece_golden", output="sentencepiece.json"),
     Script("make_tokenization_golden"),
 ]
 
