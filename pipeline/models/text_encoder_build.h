@@ -49,7 +49,7 @@ struct DisentangledShape {
 
 /// The longest row of a model that holds no table of positions and could take any: its attention
 /// takes memory by the square of the row, and one text must not take all that there is.
-inline constexpr std::int64_t kLongestWithoutTable = 4096;
+inline constexpr std::int64_t kLongestWithoutTable = 2048;
 
 /// The numbers of config.json under one set of names.
 struct EncoderShape {

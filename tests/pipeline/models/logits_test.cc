@@ -179,7 +179,7 @@ TEST_P(Encoder, says_what_it_is) {
                           kind.kind == HeadKind::token_classification;
     EXPECT_EQ(facts.head, kind.kind);
     EXPECT_EQ(facts.model_type, config.at("model_type"));
-    EXPECT_EQ(facts.max_positions, config.value("position_biased_input", true) ? 40U : 4096U);
+    EXPECT_EQ(facts.max_positions, config.value("position_biased_input", true) ? 40U : 2048U);
     EXPECT_EQ(facts.vocab_size, 64U);
     EXPECT_EQ(facts.labels.size(), labelled ? 3U : 0U);
   }
