@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Millrace and its peers on the same work in one run, and prints one table. See bench/README.md.
 #
-#   ./bench/run.sh            everything; about ten minutes on two cores
+#   ./bench/run.sh            everything; about twenty minutes on two cores
 #
 # ORACLE_PYTHON        a Python with transformers 4.57 and tokenizers; empty: without peers
 # BENCH_ROUNDS         rounds, ours and the peer's in turn (3)
@@ -43,5 +43,9 @@ if [ -x "$tokenizer_bench" ] && [ -e bench/tokenizer.py ] && [ -n "$ORACLE_PYTHO
   for folder in "$MILLRACE_MINILM" tests/golden/tiny_roberta_ner tests/golden/tiny_xlm_roberta_ner tests/golden/tiny_albert_qa; do
     "$ORACLE_PYTHON" bench/tokenizer.py "$tokenizer_bench" "$folder"
   done
+fi
+if [ -n "$ORACLE_PYTHON" ]; then
+  echo
+  "$ORACLE_PYTHON" bench/tasks.py "$MILLRACE_BUILD_DIR/millrace" "$MILLRACE_MINILM/vocab.txt" "${BENCH_ROUNDS:-3}"
 fi
 printf '\nload after: %s\n' "$(cut -d' ' -f1-3 /proc/loadavg)"
