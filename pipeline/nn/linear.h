@@ -22,10 +22,9 @@ class Linear {
 
 /// Prepares a layer for its device and dtype.
 ///
-/// weight: [width, depth]; bias: [width]. float32 on the CPU goes to libtorch's oneDNN with
-/// reordered weights and the activation fused (twice as fast as at::linear where MKL does not use
-/// AVX-512), all else to at::linear. The oneDNN form is a copy: the caller may release the pages of
-/// `weight`.
+/// weight: [width, depth]; bias: [width]. float32 on the CPU goes to the packed kernels on a
+/// processor with AVX2 alone, to libtorch's oneDNN on one with AVX-512; all else to at::linear.
+/// Either form is a copy with the activation fused: the caller may release the pages of `weight`.
 std::unique_ptr<const Linear> make_linear(const at::Tensor& weight,
                                           const at::Tensor& bias,
                                           Activation function = Activation::none);
@@ -34,6 +33,15 @@ std::unique_ptr<const Linear> make_linear(const at::Tensor& weight,
 std::unique_ptr<const Linear> make_aten_linear(const at::Tensor& weight,
                                                const at::Tensor& bias,
                                                Activation function);
+
+/// Whether the packed kernels run here: the layer is float32 on a CPU with AVX2.
+bool packed_runs(const at::Tensor& weight);
+
+/// The back end of `pipeline/kernels`: a row's result has the same bits in every batch. Requires
+/// packed_runs(weight).
+std::unique_ptr<const Linear> make_packed_linear(const at::Tensor& weight,
+                                                 const at::Tensor& bias,
+                                                 Activation function);
 
 /// Whether the oneDNN back end runs here (libtorch was built with it, and the layer is float32 on
 /// the CPU).

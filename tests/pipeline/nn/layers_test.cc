@@ -62,6 +62,17 @@ TEST(Linear, every_back_end_agrees_with_plain_loops) {
   EXPECT_LT(distance(expected, make_aten_linear(weight, bias, Activation::none)->run(x)), kFloat32);
 }
 
+TEST(Linear, the_packed_kernels_agree_with_plain_loops) {
+  const at::Tensor weight = noise({30, 24}, 2);
+  if (!packed_runs(weight)) GTEST_SKIP() << "the packed kernels need a processor with AVX2";
+  const at::Tensor x = noise({24, 9}, 1).t();  // not contiguous
+  const at::Tensor bias = noise({30}, 3);
+  const naive::Matrix expected = naive::linear(matrix(x), matrix(weight), vector(bias));
+
+  EXPECT_LT(distance(expected, make_packed_linear(weight, bias, Activation::none)->run(x)),
+            kFloat32);
+}
+
 TEST(Linear, fuses_each_activation_as_if_it_came_afterwards) {
   const at::Tensor x = noise({5, 16}, 4);
   const at::Tensor weight = noise({12, 16}, 5);
@@ -79,7 +90,12 @@ TEST(Linear, fuses_each_activation_as_if_it_came_afterwards) {
                                     Activation::leaky_relu}) {
     const at::Tensor expected = make_aten_linear(weight, bias, function)->run(x);
     const at::Tensor found = make_linear(weight, bias, function)->run(x);
-    EXPECT_LT((expected - found).abs().max().item<double>(), kFloat32)
+    const at::Tensor size = expected.abs().clamp_min(1.0);
+    EXPECT_LT(((expected - found) / size).abs().max().item<double>(), kFloat32)
+        << static_cast<int>(function);
+    if (!packed_runs(weight)) continue;
+    const at::Tensor packed = make_packed_linear(weight, bias, function)->run(x);
+    EXPECT_LT(((expected - packed) / size).abs().max().item<double>(), kFloat32)
         << static_cast<int>(function);
   }
 }
