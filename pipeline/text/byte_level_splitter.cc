@@ -23,11 +23,18 @@ ByteLevelSplitter::ByteLevelSplitter() {
   fill(unicode::pattern_letter_ranges(), Class::letter);
   fill(unicode::pattern_number_ranges(), Class::number);
   fill(unicode::pattern_space_ranges(), Class::space);
+  for (char32_t c = 0; c < ascii_.size(); ++c) ascii_[c] = classes_[c];
 }
 
 std::size_t ByteLevelSplitter::run(std::string_view text, Class wanted) const {
   std::size_t length = 0;
   while (length < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[length]);
+    if (byte < ascii_.size()) {
+      if (ascii_[byte] != wanted) break;
+      ++length;
+      continue;
+    }
     const config::Decoded next = config::decode_utf8(text.substr(length));
     if (classes_[next.code_point] != wanted) break;
     length += next.length;
@@ -49,8 +56,10 @@ std::size_t ByteLevelSplitter::space_run(std::string_view text) const {
 }
 
 std::size_t ByteLevelSplitter::first_word(std::string_view text) const {
-  for (const std::string_view contraction : kContractions) {
-    if (text.starts_with(contraction)) return contraction.size();
+  if (text[0] == '\'') {
+    for (const std::string_view contraction : kContractions) {
+      if (text.starts_with(contraction)) return contraction.size();
+    }
   }
   const std::size_t skip = text[0] == ' ' && text.size() > 1 ? 1 : 0;
   const Class first = classes_[config::decode_utf8(text.substr(skip)).code_point];

@@ -2,6 +2,7 @@
 
 #include "pipeline/text/code_point_map.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -34,6 +35,7 @@ class ByteLevelSplitter {
   std::size_t space_run(std::string_view text) const;
 
   CodePointMap<Class> classes_{Class::other};
+  std::array<Class, 128> ascii_{};  // the same, for most texts
 };
 
 }  // namespace millrace::pipeline

@@ -2,7 +2,10 @@
 
 #include "pipeline/text/byte_level_splitter.h"
 
+#include <random>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -36,6 +39,48 @@ TEST(Bpe, joins_the_lowest_rank_first_and_of_equal_ones_the_leftmost) {
 
   const Bpe twice(each_byte(), {{'a', 'a', 300}}, {});
   EXPECT_EQ(ids_of(twice, "aaa"), (std::vector<std::int32_t>{300, 'a'}));
+}
+
+/// Joins by searching the whole word for the lowest rank, over and over.
+std::vector<std::int32_t> joined_plainly(const std::vector<Bpe::Merge>& merges,
+                                         std::string_view word) {
+  std::vector<std::int32_t> ids;
+  for (const char byte : word) ids.push_back(static_cast<unsigned char>(byte));
+  for (bool found = true; found;) {
+    found = false;
+    for (const Bpe::Merge& merge : merges) {
+      for (std::size_t i = 0; i + 1 < ids.size() && !found; ++i) {
+        found = ids[i] == merge.left && ids[i + 1] == merge.right;
+        if (!found) continue;
+        ids[i] = merge.joined;
+        ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      }
+      if (found) break;
+    }
+  }
+  return ids;
+}
+
+TEST(Bpe, words_of_every_length_are_joined_as_by_searching_for_the_lowest_rank) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Bpe::Merge> merges;
+    std::set<std::pair<std::int32_t, std::int32_t>> seen;
+    std::vector<std::int32_t> symbols = {'a', 'b', 'c', 'd'};
+    for (std::int32_t joined = 300; joined < 340; ++joined) {
+      const std::int32_t left = symbols[random() % symbols.size()];
+      const std::int32_t right = symbols[random() % symbols.size()];
+      if (!seen.emplace(left, right).second) continue;
+      merges.push_back({left, right, joined});
+      symbols.push_back(joined);
+    }
+    const Bpe bpe(each_byte(), merges, {});
+    for (std::size_t length = 1; length < 120; ++length) {
+      std::string word;
+      for (std::size_t i = 0; i < length; ++i) word += static_cast<char>('a' + random() % 4);
+      ASSERT_EQ(ids_of(bpe, word), joined_plainly(merges, word)) << word;
+    }
+  }
 }
 
 TEST(Bpe, a_word_that_is_known_whole_is_not_cut) {
