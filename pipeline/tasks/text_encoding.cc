@@ -54,6 +54,16 @@ std::span<const Parameter> tokenizer_parameters() { return kParameters; }
 
 std::span<const std::string_view> padding_words() { return kPaddings; }
 
+bool read_words_flag(ParameterReader& reader, const Tokenizer& tokenizer) {
+  const bool split = reader.flag("is_split_into_words").value_or(false);
+  if (split && !tokenizer.takes_words()) {
+    reader.bad("is_split_into_words",
+               "false: the tokenizer puts no space before a word; set add_prefix_space in "
+               "tokenizer_config.json to true");
+  }
+  return split;
+}
+
 TextEncoding::TextEncoding(std::shared_ptr<const Tokenizer> tokenizer,
                            TextRules rules,
                            ParameterReader& reader)

@@ -34,6 +34,9 @@ AskedTruncation read_truncation(ParameterReader& reader,
                                 const Tokenizer& tokenizer,
                                 bool add_special_tokens);
 
+/// Reads is_split_into_words; true for a tokenizer that takes no words is a problem of the reader.
+bool read_words_flag(ParameterReader& reader, const Tokenizer& tokenizer);
+
 /// The words that the argument `padding` takes.
 std::span<const std::string_view> padding_words();
 

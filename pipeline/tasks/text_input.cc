@@ -3,7 +3,9 @@
 #include "config/base/limits.h"
 #include "config/base/utf8.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -32,14 +34,19 @@ Result<TextInput> read_pair(const Json& text, const Json* pair) {
   return TextInput{*first, *second};
 }
 
-Result<TextInput> read_object(const Json& object) {
+/// What an object says: its text, and a text_pair that may be null.
+struct Members {
   const Json* text = nullptr;
   const Json* pair = nullptr;
+};
+
+Result<Members> members_of(const Json& object) {
+  Members members;
   for (const auto& member : object.items()) {
     if (member.key() == "text") {
-      text = &member.value();
+      members.text = &member.value();
     } else if (member.key() == "text_pair") {
-      pair = &member.value();
+      members.pair = &member.value();
     } else {
       return error(Errc::invalid_input,
                    "BAD_INPUT",
@@ -47,11 +54,17 @@ Result<TextInput> read_object(const Json& object) {
                    "name the text's field with read:");
     }
   }
-  if (text == nullptr) {
+  if (members.text == nullptr) {
     return error(
         Errc::invalid_input, "BAD_INPUT", "input: expected an object with text, found none");
   }
-  return read_pair(*text, pair);
+  return members;
+}
+
+Result<TextInput> read_object(const Json& object) {
+  const auto members = members_of(object);
+  if (!members) return members.error();
+  return read_pair(*members->text, members->pair);
 }
 
 /// The form that transformers keeps for old callers: a list holding one list of two strings.
@@ -67,6 +80,42 @@ Result<TextInput> read_one(const Json& value, Pairs pairs) {
     return read_pair(value[0][0], &value[0][1]);
   }
   return unexpected(expected_of(pairs), value);
+}
+
+Result<std::vector<std::string_view>> words_of(const Json& value, std::string_view name) {
+  if (!value.is_array()) {
+    return bad_input(fmt::format(
+        "with is_split_into_words a list of words is expected as {}, found {}; send the words as "
+        "a list of strings",
+        name,
+        value.type_name()));
+  }
+  std::vector<std::string_view> words;
+  words.reserve(value.size());
+  for (const Json& word : value) {
+    auto text = read_text(word, "word");
+    if (!text) return std::move(text).error();
+    words.push_back(*text);
+  }
+  return words;
+}
+
+Result<WordInput> read_words_of_one(const Json& value) {
+  Members members{.text = &value};
+  if (value.is_object()) {
+    const auto found = members_of(value);
+    if (!found) return found.error();
+    members = *found;
+  }
+  WordInput input;
+  auto first = words_of(*members.text, "text");
+  if (!first) return std::move(first).error();
+  input.words = *std::move(first);
+  if (members.pair == nullptr || members.pair->is_null()) return input;
+  auto second = words_of(*members.pair, "text_pair");
+  if (!second) return std::move(second).error();
+  if (!second->empty()) input.pair = *std::move(second);
+  return input;
 }
 
 }  // namespace
@@ -129,6 +178,28 @@ Result<TextInputs> read_texts(const Json& input, Pairs pairs) {
     auto one = read_one(element, pairs);
     if (!one) return std::move(one).error();
     inputs.texts.push_back(*one);
+  }
+  return inputs;
+}
+
+Result<WordInputs> read_words(const Json& input) {
+  WordInputs inputs;
+  // The words of one text are strings; no words at all are one text, too.
+  inputs.is_list =
+      input.is_array() && !input.empty() &&
+      std::all_of(input.begin(), input.end(), [](const Json& one) { return one.is_structured(); });
+  if (!inputs.is_list) {
+    auto one = read_words_of_one(input);
+    if (!one) return std::move(one).error();
+    inputs.texts.push_back(*std::move(one));
+    return inputs;
+  }
+  if (auto fits = check_count(input.size()); !fits) return std::move(fits).error();
+  inputs.texts.reserve(input.size());
+  for (const Json& element : input) {
+    auto one = read_words_of_one(element);
+    if (!one) return std::move(one).error();
+    inputs.texts.push_back(*std::move(one));
   }
   return inputs;
 }

@@ -23,6 +23,18 @@ struct TextInputs {
   bool is_list = false;
 };
 
+/// One text that is cut into words already, or a pair of them. Views into the record's document.
+struct WordInput {
+  std::vector<std::string_view> words;
+  std::optional<std::vector<std::string_view>> pair;
+};
+
+/// The same for a whole record; `is_list` as in TextInputs.
+struct WordInputs {
+  std::vector<WordInput> texts;
+  bool is_list = false;
+};
+
 enum class Pairs : std::uint8_t { refused, accepted };
 
 /// Says what is wrong with the input of a record (BAD_INPUT). Takes no text of the record.
@@ -41,5 +53,11 @@ Result<std::string_view> read_text(const Json& value, std::string_view name);
 /// The views live as long as `input`. Errors (invalid_input): BAD_INPUT, BAD_UTF8, TOO_LARGE,
 /// TOO_MANY_TEXTS. Messages carry no text of the record.
 Result<TextInputs> read_texts(const Json& input, Pairs pairs);
+
+/// Reads texts that are cut into words: a list of words, or `{"text", "text_pair"}` with two such
+/// lists; or a list of these. A pair without words is none, as in transformers.
+///
+/// Views and errors as in read_texts().
+Result<WordInputs> read_words(const Json& input);
 
 }  // namespace millrace::pipeline

@@ -397,7 +397,7 @@ Settings read_settings(ParameterReader& reader, const Tokenizer& tokenizer) {
     if (aggregation == Aggregation::none)
       reader.bad("stride", "it together with an aggregation_strategy other than none");
   }
-  settings.split = reader.flag("is_split_into_words").value_or(false);
+  settings.split = read_words_flag(reader, tokenizer);
   if (const Json* delimiter = reader.find("delimiter"); delimiter && !delimiter->is_null()) {
     if (delimiter->is_string()) {
       settings.delimiter = delimiter->get<std::string>();

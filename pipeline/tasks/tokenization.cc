@@ -37,7 +37,8 @@ constexpr std::array kParameters = {
     Parameter{"pad_to_multiple_of", "integer from 1", "Rounds the length that is padded to up."},
     Parameter{"is_split_into_words",
               "true or false",
-              "Whether a text is a list of words instead of a string."},
+              "Whether a text is a list of words instead of a string; offsets then count in each "
+              "word, and word_ids are those of the list."},
     Parameter{"return_attention_mask", "true or false", "Whether attention_mask is given."},
     Parameter{"return_token_type_ids", "true or false", "Whether token_type_ids are given."},
     Parameter{
@@ -63,6 +64,8 @@ constexpr std::array kInputs = {
     InputForm{R"({"text": "a text", "text_pair": "another"})",
               "the same, for two texts that the model reads together"},
     InputForm{R"(["words", "of", "one", "text"])", "with `is_split_into_words`: as for a text"},
+    InputForm{R"({"text": ["words", "of"], "text_pair": ["two", "texts"]})",
+              "with `is_split_into_words`: as for a pair; word_ids count from 0 in each text"},
     InputForm{R"(["a text", {"text": "a text", "text_pair": "another"}])",
               "a list of their results"},
 };
@@ -201,28 +204,17 @@ class Tokenization final : public Task {
     return {};
   }
 
-  /// A list of words is one text, a list of such lists is a list.
   Result<void> take_words(const Json& input, TokenizedState& state) const {
-    const auto is_words = [](const Json& value) { return value.is_array(); };
-    state.is_list = input.is_array() && std::all_of(input.begin(), input.end(), is_words);
-    if (!state.is_list) return take_one_of_words(input, state);
-    if (auto fits = check_count(input.size()); !fits) return fits;
-    for (const Json& element : input) {
-      if (auto taken = take_one_of_words(element, state); !taken) return taken;
+    auto inputs = read_words(input);
+    if (!inputs) return std::move(inputs).error();
+    state.is_list = inputs->is_list;
+    for (const WordInput& text : inputs->texts) {
+      auto encoding = text.pair
+                          ? tokenizer_->encode_word_pair(text.words, *text.pair, settings_.encode)
+                          : tokenizer_->encode_words(text.words, settings_.encode);
+      if (auto taken = take(std::move(encoding), state); !taken) return taken;
     }
     return {};
-  }
-
-  Result<void> take_one_of_words(const Json& value, TokenizedState& state) const {
-    if (!value.is_array()) return bad_input("with is_split_into_words a list of words is expected");
-    std::vector<std::string_view> words;
-    words.reserve(value.size());
-    for (const Json& word : value) {
-      auto text = read_text(word, "word");
-      if (!text) return std::move(text).error();
-      words.push_back(*text);
-    }
-    return take(tokenizer_->encode_words(words, settings_.encode), state);
   }
 
   static Result<void> take(Result<Encoding> encoding, TokenizedState& state) {
@@ -392,7 +384,7 @@ Settings read_settings(ParameterReader& reader, const TaskRequest& request) {
   }
   settings.padding = read_padding(reader, tokenizer, encode.truncation);
   settings.given = read_given(reader);
-  settings.split = reader.flag("is_split_into_words").value_or(false);
+  settings.split = read_words_flag(reader, tokenizer);
   settings.skip_specials = reader.flag("skip_special_tokens").value_or(false);
   settings.clean_up = reader.flag("clean_up_tokenization_spaces");
   if (const Json* tensors = reader.find("return_tensors"); tensors && !tensors->is_null())

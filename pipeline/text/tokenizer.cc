@@ -51,6 +51,7 @@ struct Scratch {
   std::vector<Stretch> stretches;
   Tokens first;
   Tokens second;
+  Tokens word;
 };
 
 /// Lends the calling thread its memory for one call.
@@ -85,6 +86,25 @@ Error endless() {
                "BAD_TOKENIZER",
                "tokenizer.json: a pattern takes more than ten million steps on this text; rewrite "
                "the pattern so that it does not go back over the same characters");
+}
+
+Error too_large(std::size_t bytes) {
+  return error(
+      Errc::invalid_input,
+      "TOO_LARGE",
+      fmt::format("text: expected at most {} bytes, found {}; send it in parts", kMaxBytes, bytes));
+}
+
+Result<void> check_text(std::string_view text) {
+  if (text.size() > kMaxBytes) return too_large(text.size());
+  if (const auto at = config::invalid_utf8_at(text)) {
+    return error(
+        Errc::invalid_input,
+        "BAD_UTF8",
+        fmt::format("text: expected UTF-8, found an invalid byte at offset {}; encode it as UTF-8",
+                    *at));
+  }
+  return {};
 }
 
 }  // namespace
@@ -132,7 +152,43 @@ class Tokenizer::Parts::Run {
     return {};
   }
 
+  /// Puts the tokens of a text that is cut into words already, one word after the other.
+  static Result<void> take_words(const Parts& parts,
+                                 std::span<const std::string_view> words,
+                                 const EncodeOptions& options,
+                                 Scratch& memory,
+                                 Tokens& all) {
+    if (auto checked = check_words(parts, words); !checked) return checked;
+    all.clear();
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      Tokens& word = memory.word;
+      auto taken = Run(parts, options, kNoLimit, memory, word).take(words[i]);
+      if (!taken) return taken;
+      all.ids.insert(all.ids.end(), word.ids.begin(), word.ids.end());
+      all.offsets.insert(all.offsets.end(), word.offsets.begin(), word.offsets.end());
+      all.trims.insert(all.trims.end(), word.trims.begin(), word.trims.end());
+      if (options.want_offsets) all.words.resize(all.ids.size(), static_cast<std::int32_t>(i));
+    }
+    return {};
+  }
+
  private:
+  static Result<void> check_words(const Parts& parts, std::span<const std::string_view> words) {
+    if (!parts.takes_words()) {
+      return error(Errc::unsupported,
+                   "UNSUPPORTED_TOKENIZER",
+                   "text that is cut into words already needs a tokenizer that puts a space before "
+                   "each; set add_prefix_space in tokenizer_config.json to true");
+    }
+    std::size_t bytes = 0;
+    for (const std::string_view word : words) {
+      if (auto checked = check_text(word); !checked) return checked;
+      bytes += word.size();
+    }
+    if (bytes > kMaxBytes) return too_large(bytes);
+    return {};
+  }
+
   bool full() const { return out_.ids.size() > limit_; }
 
   std::uint32_t code_points_before(std::string_view text, std::size_t byte) {
@@ -371,29 +427,6 @@ Tokenizer::Tokenizer(std::unique_ptr<const Parts> parts) : parts_(std::move(part
 
 Tokenizer::~Tokenizer() = default;
 
-namespace {
-
-Error too_large(std::size_t bytes) {
-  return error(
-      Errc::invalid_input,
-      "TOO_LARGE",
-      fmt::format("text: expected at most {} bytes, found {}; send it in parts", kMaxBytes, bytes));
-}
-
-Result<void> check_text(std::string_view text) {
-  if (text.size() > kMaxBytes) return too_large(text.size());
-  if (const auto at = config::invalid_utf8_at(text)) {
-    return error(
-        Errc::invalid_input,
-        "BAD_UTF8",
-        fmt::format("text: expected UTF-8, found an invalid byte at offset {}; encode it as UTF-8",
-                    *at));
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<Encoding> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   if (auto checked = check_text(text); !checked) return std::move(checked).error();
   const Lent lent;
@@ -447,37 +480,30 @@ Result<Encoding> Tokenizer::join(const Tokens& first,
 
 Result<Encoding> Tokenizer::encode_words(std::span<const std::string_view> words,
                                          const EncodeOptions& options) const {
-  if (parts_->byte_level && !parts_->byte_level->adds_prefix_space) {
-    return error(Errc::unsupported,
-                 "UNSUPPORTED_TOKENIZER",
-                 "text that is cut into words already needs a tokenizer that puts a space before "
-                 "each; set add_prefix_space in tokenizer_config.json to true");
-  }
-  std::size_t bytes = 0;
-  for (const std::string_view word : words) {
-    if (auto checked = check_text(word); !checked) return std::move(checked).error();
-    bytes += word.size();
-  }
-  if (bytes > kMaxBytes) return too_large(bytes);
   const Lent lent;
   Scratch& memory = *lent;
+  auto taken = Parts::Run::take_words(*parts_, words, options, memory, memory.first);
+  if (!taken) return std::move(taken).error();
   const std::size_t specials = options.add_special_tokens ? parts_->post.special_tokens(false) : 0;
-  Tokens& all = memory.first;
-  all.clear();
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const Tokens& word = memory.second;
-    auto taken = Parts::Run(*parts_, options, kNoLimit, memory, memory.second).take(words[i]);
-    if (!taken) return std::move(taken).error();
-    all.ids.insert(all.ids.end(), word.ids.begin(), word.ids.end());
-    all.offsets.insert(all.offsets.end(), word.offsets.begin(), word.offsets.end());
-    all.trims.insert(all.trims.end(), word.trims.begin(), word.trims.end());
-    if (options.want_offsets) all.words.resize(all.ids.size(), static_cast<std::int32_t>(i));
-  }
   const Truncation truncation = options.truncation.value_or(Truncation{});
-  auto windows = truncate(all.ids.size(), std::nullopt, specials, truncation);
+  auto windows = truncate(memory.first.ids.size(), std::nullopt, specials, truncation);
   if (!windows) return std::move(windows).error();
-  return parts_->post.apply(all, nullptr, *windows, options);
+  return parts_->post.apply(memory.first, nullptr, *windows, options);
 }
+
+Result<Encoding> Tokenizer::encode_word_pair(std::span<const std::string_view> first,
+                                             std::span<const std::string_view> second,
+                                             const EncodeOptions& options) const {
+  const Lent lent;
+  Scratch& memory = *lent;
+  for (const auto& [words, tokens] : {std::pair(first, &memory.first), {second, &memory.second}}) {
+    auto taken = Parts::Run::take_words(*parts_, words, options, memory, *tokens);
+    if (!taken) return std::move(taken).error();
+  }
+  return join(memory.first, memory.second, options);
+}
+
+bool Tokenizer::takes_words() const { return parts_->takes_words(); }
 
 std::size_t Tokenizer::vocab_size() const { return parts_->tokens.size(); }
 

@@ -116,9 +116,20 @@ class Tokenizer {
                         const EncodeOptions& options = {}) const;
 
   /// Encodes a text that is cut into words already. The offsets of a token are those in its word,
-  /// `words` holds the number of the word. Errors as encode().
+  /// `words` holds the number of the word. Errors as encode(), and UNSUPPORTED_TOKENIZER
+  /// (unsupported) where takes_words() says no.
   Result<Encoding> encode_words(std::span<const std::string_view> words,
                                 const EncodeOptions& options = {}) const;
+
+  /// Encodes two texts of words that the model reads together; `words` counts the words of each
+  /// from 0. Errors as encode_words().
+  Result<Encoding> encode_word_pair(std::span<const std::string_view> first,
+                                    std::span<const std::string_view> second,
+                                    const EncodeOptions& options = {}) const;
+
+  /// Says whether text that is cut into words can be encoded: classes that put a space before the
+  /// first word refuse it unless add_prefix_space is set, as in transformers.
+  bool takes_words() const;
 
   /// Returns one more than the highest id, added tokens included.
   std::size_t vocab_size() const;

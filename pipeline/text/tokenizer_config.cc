@@ -55,6 +55,22 @@ constexpr auto kTemplateFamily =
 constexpr auto kPadsLeft =
     std::to_array<std::string_view>({"LlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"});
 
+/// Classes that refuse text which is cut into words unless add_prefix_space is set. Source:
+/// transformers 4.57, _batch_encode_plus of models/*/tokenization_*_fast.py.
+constexpr auto kWordsNeedSpace = std::to_array<std::string_view>({"BartTokenizer",
+                                                                  "BlenderbotTokenizer",
+                                                                  "BloomTokenizer",
+                                                                  "CodeGenTokenizer",
+                                                                  "CohereTokenizer",
+                                                                  "DebertaTokenizer",
+                                                                  "GPT2Tokenizer",
+                                                                  "GPTNeoXTokenizer",
+                                                                  "LEDTokenizer",
+                                                                  "LongformerTokenizer",
+                                                                  "MvpTokenizer",
+                                                                  "RobertaTokenizer",
+                                                                  "WhisperTokenizer"});
+
 /// Classes whose models take no token types.
 constexpr auto kWithoutTypes = std::to_array<std::string_view>(
     {"DistilBertTokenizer", "RobertaTokenizer", "BartTokenizer",       "LongformerTokenizer",
@@ -317,6 +333,7 @@ void apply_class(const std::string& name, TokenizerConfig& config) {
   config.wants_type_ids = !holds(kWithoutTypes, name);
   if (holds(kPadsLeft, name)) config.pads_left = true;
   config.ends_words_with_space = name == "CLIPTokenizer";
+  config.words_need_space = holds(kWordsNeedSpace, name);
   for (const auto& [known, adds_bos] : kTemplateFamily) {
     if (known != name) continue;
     config.builds_template = true;

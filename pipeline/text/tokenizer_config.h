@@ -44,6 +44,8 @@ struct TokenizerConfig {
   std::optional<bool> must_prefix_space;
   /// A class that writes the end of a word as a space when it decodes, and strips the text (CLIP).
   bool ends_words_with_space = false;
+  /// A class that takes text which is cut into words only where add_prefix_space is set.
+  bool words_need_space = false;
   bool wants_type_ids = true;
   std::size_t model_max_length = std::numeric_limits<std::size_t>::max();
   std::optional<bool> truncates_left;

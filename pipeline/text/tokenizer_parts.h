@@ -118,6 +118,8 @@ struct Tokenizer::Parts {
     return token ? id_of(*token) : std::nullopt;
   }
 
+  bool takes_words() const { return config.adds_prefix_space || !config.words_need_space; }
+
   class Run;
 };
 

@@ -42,7 +42,7 @@ def shown(tokenizer, encodings, rows, parameters):
 
 def answer(tokenizer, given, parameters):
     split = parameters.get("is_split_into_words", False)
-    is_list = isinstance(given, list) and (not split or all(isinstance(one, list) for one in given))
+    is_list = isinstance(given, list) and (not split or (given != [] and all(isinstance(one, (list, dict)) for one in given)))
     texts = given if is_list else [given]
     # A pair and a text cannot stand in one call; the tokenizer below it can.
     batch = []

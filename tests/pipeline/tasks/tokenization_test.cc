@@ -117,5 +117,68 @@ TEST(Tokenization, refuses_an_input_that_is_no_text) {
   EXPECT_EQ(text_for_words.error().code, "BAD_INPUT");
 }
 
+TEST(Tokenization, reads_a_pair_that_is_cut_into_words) {
+  const auto result = answer(R"({"text": ["a", "bc"], "text_pair": ["c", "a b"]})",
+                             R"({"is_split_into_words": true, "return_attention_mask": false})");
+
+  ASSERT_TRUE(result) << result.error().text();
+  EXPECT_EQ(result->dump(),
+            R"({"input_ids":[1,3,0,2,5,3,4,2],"token_type_ids":[0,0,0,0,1,1,1,1],)"
+            R"("special_tokens_mask":[1,0,0,1,0,0,0,1],)"
+            R"("offset_mapping":[[0,0],[0,1],[0,2],[0,0],[0,1],[0,1],[2,3],[0,0]],)"
+            R"("word_ids":[null,0,1,null,0,1,1,null],)"
+            R"("tokens":["[CLS]","a","[UNK]","[SEP]","c","a","b","[SEP]"]})");
+}
+
+TEST(Tokenization, a_list_of_words_is_one_text_and_a_list_of_texts_is_a_list) {
+  const auto ids = [](const std::string& input) {
+    const auto result = answer(
+        input,
+        R"({"is_split_into_words": true, "return_attention_mask": false, "return_tokens": false,)"
+        R"("return_token_type_ids": false, "return_special_tokens_mask": false,)"
+        R"("return_offsets_mapping": false, "return_word_ids": false})");
+    return result ? result->dump() : result.error().text();
+  };
+
+  EXPECT_EQ(ids(R"(["a", "b"])"), R"({"input_ids":[1,3,4,2]})");
+  EXPECT_EQ(ids("[]"), R"({"input_ids":[1,2]})");
+  EXPECT_EQ(ids(R"({"text": ["a"], "text_pair": []})"), R"({"input_ids":[1,3,2]})");
+  EXPECT_EQ(ids(R"({"text": ["a"], "text_pair": null})"), R"({"input_ids":[1,3,2]})");
+  EXPECT_EQ(ids(R"({"text": [], "text_pair": ["b"]})"), R"({"input_ids":[1,2,4,2]})");
+  EXPECT_EQ(ids(R"([["a"], {"text": ["b"], "text_pair": ["c"]}, []])"),
+            R"([{"input_ids":[1,3,2]},{"input_ids":[1,4,2,5,2]},{"input_ids":[1,2]}])");
+}
+
+TEST(Tokenization, refuses_words_that_are_none) {
+  for (const char* input : {R"("a b")",
+                            "7",
+                            R"(["a", ["b"]])",
+                            R"([["a"], "b"])",
+                            R"([["a", 1]])",
+                            R"({"text": "a", "text_pair": ["b"]})",
+                            R"({"text": ["a"], "text_pair": "b"})",
+                            R"({"text": ["a"], "text_pair": [["b"]]})",
+                            R"({"text_pair": ["b"]})",
+                            R"({"text": ["a"], "words": ["b"]})"}) {
+    const auto result = answer(input, R"({"is_split_into_words": true})");
+    ASSERT_FALSE(result) << input;
+    EXPECT_EQ(result.error().code, "BAD_INPUT") << input;
+    EXPECT_THAT(result.error().message, HasSubstr("expected")) << input;
+  }
+  EXPECT_FALSE(answer(R"({"text": ["a"], "text_pair": ["b"]})", "{}"));
+}
+
+TEST(Tokenization, refuses_words_for_a_class_that_needs_a_space_before_them) {
+  constexpr std::string_view kWords = R"({"is_split_into_words": true})";
+  constexpr std::string_view kRoberta = R"({"tokenizer_class": "RobertaTokenizer"})";
+
+  EXPECT_THAT(complaint(std::string(kWords), kRoberta), HasSubstr("add_prefix_space"));
+  EXPECT_EQ(made_from("{}", kRoberta).errors.size(), 0U);
+  EXPECT_EQ(made_from(std::string(kWords),
+                      R"({"tokenizer_class": "RobertaTokenizer", "add_prefix_space": true})")
+                .errors.size(),
+            0U);
+}
+
 }  // namespace
 }  // namespace millrace::pipeline

@@ -435,6 +435,23 @@ TEST(Tokenizer, a_word_that_is_unknown_where_no_token_says_so_is_a_clear_error) 
   EXPECT_EQ((*tokenizer)->encode("z").error().code, "UNKNOWN_TEXT");
 }
 
+TEST(Tokenizer, two_texts_of_words_are_read_together) {
+  const auto tokenizer = load(tiny("tiny_bert"));
+  const std::vector<std::string_view> first = {"the", "screen"};
+  const std::vector<std::string_view> second = {"late", "the"};
+  const EncodeOptions options{.want_offsets = true};
+
+  const Encoding words = tokenizer->encode_word_pair(first, second, options).value();
+  const Encoding texts = tokenizer->encode_pair("the screen", "late the", options).value();
+
+  EXPECT_EQ(words.ids, texts.ids);
+  EXPECT_EQ(words.type_ids, texts.type_ids);
+  EXPECT_EQ(words.special_mask, texts.special_mask);
+  EXPECT_EQ(words.sequence, (std::vector<std::int32_t>{-1, 0, 0, -1, 1, 1, -1}));
+  EXPECT_EQ(words.words, (std::vector<std::int32_t>{-1, 0, 1, -1, 0, 1, -1}));
+  EXPECT_EQ(words.offsets[2], (Offset{0, 6}));
+}
+
 TEST(Tokenizer, a_folder_without_vocabulary_is_not_found) {
   const Folder folder("empty");
 
