@@ -87,6 +87,7 @@ constexpr auto kRows = std::to_array<Code>({
     {"BAD_POINTER", "The text is not a JSON Pointer."},
     {"BAD_ROW", "The row does not fit the model."},
     {"BAD_UTF8", "The bytes are not valid UTF-8."},
+    {"DUPLICATE_KEY", "A key stands twice in one object of the document."},
     {"UNKNOWN_TEXT", "A tokenizer without an unknown token has no piece for a character."},
     {"BAD_WRITE", "The document has no place where the pointer leads."},
     {"BINARY", "A binary value cannot be written as JSON."},

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -65,7 +66,8 @@ std::size_t plain_run_end(std::string_view text, std::size_t at) {
 
 class Parser {
  public:
-  Parser(std::string_view text, const JsonLimits& limits) : text_(text), limits_(limits) {
+  Parser(std::string_view text, const JsonLimits& limits, RepeatedKeys repeated)
+      : text_(text), limits_(limits), unique_(repeated == RepeatedKeys::refused) {
     values_.reserve(kLinearSearch);
     keys_.reserve(kLinearSearch);
   }
@@ -164,15 +166,13 @@ class Parser {
     frames_.push_back({is_object, values_.size(), keys_.size()});
     ++at_;
     skip_space();
-    if (peek() == (is_object ? '}' : ']')) {
-      close();
-      return after_value();
-    }
+    if (peek() == (is_object ? '}' : ']')) return close() && after_value();
     return !is_object || read_key();
   }
 
   bool read_key() {
     if (peek() != '"') return fail("a key in quotes");
+    if (unique_) key_places_.push_back(at_);
     if (!read_string(keys_.emplace_back())) return false;
     skip_space();
     if (peek() != ':') return fail("':' after a key");
@@ -195,19 +195,34 @@ class Parser {
       if (peek() != (is_object ? '}' : ']')) {
         return fail(is_object ? "',' or '}' in an object" : "',' or ']' in an array");
       }
-      close();
+      if (!close()) return false;
     }
     return false;
   }
 
-  void close() {
+  /// False: a key stands twice in the object that ends here.
+  bool close() {
     const Frame frame = frames_.back();
     frames_.pop_back();
     ++at_;
+    repeated_key_.reset();
     Json container = frame.is_object ? make_object(frame) : make_array(frame);
     values_.resize(frame.first_value);
+    if (unique_ && repeated_key_) return fail_repeated(key_places_[*repeated_key_]);
     keys_.resize(frame.first_key);
+    if (unique_) key_places_.resize(frame.first_key);
     values_.push_back(std::move(container));
+    return true;
+  }
+
+  bool fail_repeated(std::size_t at) {
+    failure_ = millrace::config::error(
+        Errc::invalid_input,
+        "DUPLICATE_KEY",
+        fmt::format("a key stands twice in one object: byte {}: expected every key once; remove "
+                    "one of the two, or let the last one count",
+                    at));
+    return false;
   }
 
   Json make_array(const Frame& frame) {
@@ -241,6 +256,7 @@ class Parser {
       }
       if (place < members.size()) {
         members[place].second = std::move(value);
+        if (!repeated_key_) repeated_key_ = frame.first_key + i;
       } else {
         members.emplace_back(std::move(key), std::move(value));
       }
@@ -419,6 +435,9 @@ class Parser {
   std::vector<Frame> frames_;
   std::vector<Json> values_;
   std::vector<std::string> keys_;
+  bool unique_;
+  std::vector<std::size_t> key_places_;      // of keys_, where they must be unique
+  std::optional<std::size_t> repeated_key_;  // of keys_, in the object that was made last
   Error failure_;
 };
 
@@ -624,7 +643,7 @@ JsonLimits JsonLimits::model_file() {
           .max_nodes = kNodesOfLargestVocabulary};
 }
 
-Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
+Result<Json> parse_json(std::string_view text, const JsonLimits& limits, RepeatedKeys repeated) {
   if (text.size() > limits.max_bytes) {
     return error(
         Errc::invalid_input,
@@ -635,7 +654,7 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   if (const auto bad = invalid_utf8_at(text)) {
     return error(Errc::invalid_input, "BAD_UTF8", fmt::format("not UTF-8: byte {}", *bad));
   }
-  return Parser(text, limits).run();
+  return Parser(text, limits, repeated).run();
 }
 
 Result<void> write_json(const Json& document, std::string& out) {

@@ -30,12 +30,17 @@ struct JsonLimits {
   static JsonLimits model_file();
 };
 
+/// What a key means that stands twice in one object: the last one counts, as in Python, or the
+/// document is refused.
+enum class RepeatedKeys : std::uint8_t { last_counts, refused };
+
 /// Parses one RFC 8259 document under limits.
 ///
-/// Errors (kind invalid_input): BAD_UTF8, BAD_JSON, TOO_DEEP, TOO_MANY_NODES, TOO_LARGE, each with
-/// the byte offset. A number beyond double range is BAD_JSON. The last of repeated keys wins, as in
-/// Python. Thread-safe.
-Result<Json> parse_json(std::string_view text, const JsonLimits& limits);
+/// Errors (kind invalid_input): BAD_UTF8, BAD_JSON, TOO_DEEP, TOO_MANY_NODES, TOO_LARGE,
+/// DUPLICATE_KEY, each with the byte offset. A number beyond double range is BAD_JSON. Thread-safe.
+Result<Json> parse_json(std::string_view text,
+                        const JsonLimits& limits,
+                        RepeatedKeys repeated = RepeatedKeys::last_counts);
 
 /// Appends the document as compact JSON text.
 ///

@@ -35,6 +35,8 @@ class BytesCodec final : public Codec {
 
 }  // namespace
 
-std::unique_ptr<Codec> make_bytes_codec() { return std::make_unique<BytesCodec>(); }
+std::unique_ptr<Codec> make_bytes_codec(const CodecOptions& /*options*/) {
+  return std::make_unique<BytesCodec>();
+}
 
 }  // namespace millrace::connectors

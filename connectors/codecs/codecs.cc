@@ -17,9 +17,9 @@ constexpr std::array<CodecEntry, 3> kCodecs = {{
 
 std::span<const CodecEntry> codecs() { return kCodecs; }
 
-std::unique_ptr<Codec> make_codec(std::string_view name) {
+std::unique_ptr<Codec> make_codec(std::string_view name, const CodecOptions& options) {
   for (const CodecEntry& entry : kCodecs) {
-    if (entry.name == name) return entry.make();
+    if (entry.name == name) return entry.make(options);
   }
   return nullptr;
 }

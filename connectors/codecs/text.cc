@@ -38,6 +38,8 @@ class TextCodec final : public Codec {
 
 }  // namespace
 
-std::unique_ptr<Codec> make_text_codec() { return std::make_unique<TextCodec>(); }
+std::unique_ptr<Codec> make_text_codec(const CodecOptions& /*options*/) {
+  return std::make_unique<TextCodec>();
+}
 
 }  // namespace millrace::connectors

@@ -104,7 +104,10 @@ class Builder {
       Inlet inlet;
       inlet.name = name;
       inlet.decode_name = source.decode;
-      inlet.decode = connectors::make_codec(source.decode);
+      connectors::CodecOptions reading;
+      if (source.on_duplicate_key == OnDuplicateKey::dead_letter)
+        reading.repeated_keys = config::RepeatedKeys::refused;
+      inlet.decode = connectors::make_codec(source.decode, reading);
       inlet.on_null = source.on_null;
       parts_.graph.inlets.push_back(std::move(inlet));
     }

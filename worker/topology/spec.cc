@@ -172,7 +172,10 @@ const Object<StageSpec>& stage_schema() {
 
 const Object<SourceSpec>& source_schema() {
   static const auto schema =
-      Object<SourceSpec>("Where records come from.")
+      Object<SourceSpec>(
+          "Where records come from. What tells two records apart is their partition and offset: "
+          "those of one key, or of one content, are records of their own, each with its own "
+          "result.")
           .kind(&SourceSpec::reader, connectors::source_kinds())
           .field("decode",
                  &SourceSpec::decode,
@@ -190,7 +193,20 @@ const Object<SourceSpec>& source_schema() {
                   "here, or is a dead letter.",
                   {{"forward", OnNull::forward},
                    {"drop", OnNull::drop},
-                   {"dead-letter", OnNull::dead_letter}});
+                   {"dead-letter", OnNull::dead_letter}})
+          .choice("on_duplicate_key",
+                  &SourceSpec::on_duplicate_key,
+                  "What becomes of a JSON document with a key that stands twice in one object: the "
+                  "last one counts, as in Python, or the record is a dead letter.",
+                  {{"last", OnDuplicateKey::last}, {"dead-letter", OnDuplicateKey::dead_letter}})
+          .check("on_duplicate_key needs decode: json",
+                 [](const SourceSpec& source, Report& report) {
+                   if (source.on_duplicate_key == OnDuplicateKey::last || source.decode == "json")
+                     return;
+                   report.fail("on_duplicate_key",
+                               "expected `decode: json`, found `decode: " + source.decode + "`",
+                               "only a JSON document has keys: remove it");
+                 });
   return schema;
 }
 

@@ -18,11 +18,14 @@ namespace millrace::worker {
 
 // The topology file, as it is written. Whether its parts fit together is checked in check.h.
 
+enum class OnDuplicateKey : std::uint8_t { last, dead_letter };
+
 struct SourceSpec {
   config::Tagged reader;
   std::string decode = "json";
   Ordering ordering = Ordering::partition;
   OnNull on_null = OnNull::forward;
+  OnDuplicateKey on_duplicate_key = OnDuplicateKey::last;
 };
 
 /// A pipeline, by its task and checkpoint folder.

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
 namespace millrace::config {
@@ -148,6 +148,28 @@ TEST(Json, reads_a_wide_object_in_linear_time) {
   EXPECT_EQ(json->size(), 99'001U);
   // A search along the object for each key would take five billion steps.
   EXPECT_LT(took, std::chrono::seconds(5));
+}
+
+TEST(Json, refuses_a_key_that_stands_twice_where_keys_are_unique) {
+  const auto refusal_of = [](const std::string& text) {
+    const auto json = parse_json(text, JsonLimits::record(), RepeatedKeys::refused);
+    return json ? "accepted" : json.error().text();
+  };
+  const auto at = [](int byte) {
+    return "DUPLICATE_KEY a key stands twice in one object: byte " + std::to_string(byte) + ":";
+  };
+  std::string wide = "{";
+  for (int i = 0; i < 40; ++i) wide += "\"k" + std::to_string(i) + "\":0,";
+
+  EXPECT_THAT(refusal_of(R"({"a":1, "a":2})"), testing::StartsWith(at(8)));
+  EXPECT_THAT(refusal_of(R"({"a":1,"b":2,"b":3,"a":4})"), testing::StartsWith(at(13)));
+  EXPECT_THAT(refusal_of(R"([{"a":{"b":1}},{"a":{"c":1,"\u0063":1}}])"),
+              testing::StartsWith(at(27)));
+  EXPECT_THAT(refusal_of(wide + "\"k7\":1}"),
+              testing::StartsWith(at(static_cast<int>(wide.size()))));
+  EXPECT_EQ(refusal_of(R"([{"a":1},{"a":{"a":[{"a":2},{"a":3}]}}, {"": 1, "A": 2, "a": 3}])"),
+            "accepted");
+  EXPECT_EQ(refusal_of(wide + "\"k40\":1}"), "accepted");
 }
 
 TEST(Json, reads_numbers_as_python_does) {

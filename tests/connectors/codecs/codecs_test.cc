@@ -170,6 +170,19 @@ TEST(JsonCodec, recognises_the_framing_of_a_schema_registry) {
   EXPECT_THAT(decode("json", "{\"a\":").error().message, Not(HasSubstr("Confluent")));
 }
 
+TEST(JsonCodec, lets_the_last_key_count_or_refuses_it) {
+  const auto record = record_of(Bytes::copy_of(R"({"a":1,"a":2})"));
+
+  const auto lax = make_codec("json")->decode(record);
+  const auto strict =
+      make_codec("json", {.repeated_keys = config::RepeatedKeys::refused})->decode(record);
+
+  ASSERT_TRUE(lax);
+  EXPECT_EQ((**lax).dump(), R"({"a":2})");
+  ASSERT_FALSE(strict);
+  EXPECT_EQ(strict.error().code, "DUPLICATE_KEY");
+}
+
 TEST(JsonCodec, refuses_bytes_in_a_document) {
   EXPECT_EQ(encode("json", {{"image", Json::binary({1, 2, 3})}}), "BINARY");
 }
