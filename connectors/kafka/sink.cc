@@ -21,6 +21,12 @@ using std::chrono::steady_clock;
 constexpr std::size_t kCopiedBytes = 4096;
 constexpr milliseconds kRebuildDeadline{5'000};
 
+/// A record without a time gets that of its writing, which the library takes 0 for. So the start of
+/// 1970 is written as a millisecond later, rather than as now.
+std::int64_t written_time(std::int64_t timestamp_ms) {
+  return timestamp_ms < 0 ? 0 : std::max<std::int64_t>(1, timestamp_ms);
+}
+
 class KafkaSink final : public Sink {
  public:
   KafkaSink(ClusterOptions cluster, KafkaSinkOptions options, KafkaEnvironment environment)
@@ -142,17 +148,16 @@ Result<Accepted> KafkaSink::write(OutRecord& record, std::uint64_t opaque) {
   // The library takes what it does not change as void*.
   auto* value = const_cast<char*>(record.value.data());
   auto* key = const_cast<char*>(record.key.data());
-  const auto code =
-      rd_kafka_producev(client_->handle(),
-                        RD_KAFKA_V_RKT(topic_.get()),
-                        RD_KAFKA_V_PARTITION(record.partition),
-                        RD_KAFKA_V_MSGFLAGS(copied ? RD_KAFKA_MSG_F_COPY : 0),
-                        RD_KAFKA_V_VALUE(value, record.value.size()),
-                        RD_KAFKA_V_KEY(key, record.key.size()),
-                        RD_KAFKA_V_TIMESTAMP(std::max<std::int64_t>(0, record.timestamp_ms)),
-                        RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(index)),
-                        RD_KAFKA_V_HEADERS(headers.get()),
-                        RD_KAFKA_V_END);
+  const auto code = rd_kafka_producev(client_->handle(),
+                                      RD_KAFKA_V_RKT(topic_.get()),
+                                      RD_KAFKA_V_PARTITION(record.partition),
+                                      RD_KAFKA_V_MSGFLAGS(copied ? RD_KAFKA_MSG_F_COPY : 0),
+                                      RD_KAFKA_V_VALUE(value, record.value.size()),
+                                      RD_KAFKA_V_KEY(key, record.key.size()),
+                                      RD_KAFKA_V_TIMESTAMP(written_time(record.timestamp_ms)),
+                                      RD_KAFKA_V_OPAQUE(reinterpret_cast<void*>(index)),
+                                      RD_KAFKA_V_HEADERS(headers.get()),
+                                      RD_KAFKA_V_END);
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
     static_cast<void>(headers.release());  // the library owns them now
     if (!copied) held_[index].value = record.value;

@@ -193,6 +193,26 @@ TEST_F(Kafka, a_record_comes_back_as_it_was_written) {
   EXPECT_TRUE(reader.records[2].key.is_null());
 }
 
+TEST_F(Kafka, the_start_of_1970_is_not_taken_for_now) {
+  constexpr std::int64_t kFarFuture = 253'402'300'799'000;  // the year 9999
+  std::vector<OutRecord> records;
+  for (const std::int64_t time : {std::int64_t{0}, std::int64_t{1}, kFarFuture, std::int64_t{-1}}) {
+    OutRecord& record = records.emplace_back();
+    record.value = Bytes::copy_of("v");
+    record.timestamp_ms = time;
+    record.partition = 0;
+  }
+  for (const Verdict& verdict : deliver(*open_sink(), records))
+    EXPECT_FALSE(verdict.error) << verdict.error->text();
+
+  Reader reader(cluster_, source_options());
+  ASSERT_TRUE(reader.until([&] { return reader.records.size() == 4; }));
+  EXPECT_EQ(reader.records[0].timestamp_ms, 1);
+  EXPECT_EQ(reader.records[1].timestamp_ms, 1);
+  EXPECT_EQ(reader.records[2].timestamp_ms, kFarFuture);
+  EXPECT_GT(reader.records[3].timestamp_ms, 1'700'000'000'000);  // none: that of the writing
+}
+
 TEST_F(Kafka, keys_go_where_java_producers_put_them) {
   ASSERT_TRUE(embedded_->create_topic("wide", 100));
   const char* const samples[] = {"21", "foobar", "a-little-bit-long-string"};
