@@ -338,7 +338,7 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
   const ModelRequest& request = loading.request;
   const Shape& shape = loading.shape;
   const NormOf norms = loading.variant.norms;
-  Weights weights(checkpoint, request.device, request.dtype);
+  Weights weights = weights_of(request, checkpoint);
   weights.use_prefix("model.");
   Taker taker(weights, shape, loading.variant);
   EncoderDecoderParts parts;

@@ -323,7 +323,7 @@ Result<BuiltModel> load(const ModelRequest& request,
                         ModelFacts facts,
                         std::size_t labels,
                         const Checkpoint& checkpoint) {
-  Weights weights(checkpoint, request.device, request.dtype);
+  Weights weights = weights_of(request, checkpoint);
   weights.use_prefix("model.");
   Taker taker(weights, shape);
   const HeadNames& names = *find_head(kHeads, request.head);

@@ -23,6 +23,7 @@ struct ModelRequest {
   std::string device = "cpu";     // "cpu" or "cuda:N": resolved, present
   std::string dtype = "float32";  // resolved
   std::string revision;           // declared by the user; empty: none
+  bool strict_weights = false;    // weights with NaN or infinity are refused, not only noted
 };
 
 /// A model, or everything that is wrong with its files.

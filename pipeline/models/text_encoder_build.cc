@@ -302,7 +302,7 @@ Result<BuiltModel> load(const Loading& loading, const Checkpoint& checkpoint) {
   const ModelRequest& request = loading.request;
   const EncoderShape& shape = loading.shape;
   const bool has_head = loading.head.kind != HeadKind::none;
-  Weights weights(checkpoint, request.device, request.dtype);
+  Weights weights = weights_of(request, checkpoint);
   weights.use_prefix(std::string(loading.names.prefix));
   Taker taker(weights, loading.names, shape);
   TextEncoderParts parts;
@@ -350,6 +350,13 @@ Activation activation_of(const std::string& name, ModelConfig& config) {
                               config::escape_line(name, 60)));
   }
   return found.value_or(Activation::gelu);
+}
+
+Weights weights_of(const ModelRequest& request, const Checkpoint& checkpoint) {
+  return Weights(checkpoint,
+                 request.device,
+                 request.dtype,
+                 request.strict_weights ? NonfiniteWeights::refused : NonfiniteWeights::noted);
 }
 
 void note_weights(const ModelRequest& request, const Weights& weights) {

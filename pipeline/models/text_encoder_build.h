@@ -83,6 +83,9 @@ struct EncoderShape {
 /// Returns the activation of a name of config.json; refuses one that is not run, and returns GELU.
 Activation activation_of(const std::string& name, ModelConfig& config);
 
+/// Opens the weights where and as strictly as the request says.
+Weights weights_of(const ModelRequest& request, const Checkpoint& checkpoint);
+
 /// Notes in the log weights that nobody reads, and warns of those that are no finite numbers.
 void note_weights(const ModelRequest& request, const Weights& weights);
 

@@ -35,7 +35,8 @@ class SharedModels {
                   request.head,
                   request.device,
                   request.dtype,
-                  request.revision};
+                  request.revision,
+                  request.strict_weights};
     const std::lock_guard lock(mutex_);
     if (auto known = models_[key].lock()) return {std::move(known), {}};
     BuiltModel built = architecture.build(request);
@@ -44,7 +45,8 @@ class SharedModels {
   }
 
  private:
-  using Key = std::tuple<std::string, HeadKind, std::string, std::string, std::string>;
+  // Strictness is part of it: a model that was let pass must not serve a stage that is strict.
+  using Key = std::tuple<std::string, HeadKind, std::string, std::string, std::string, bool>;
 
   std::mutex mutex_;
   std::map<Key, std::weak_ptr<const Model>> models_;
@@ -145,6 +147,7 @@ std::shared_ptr<const Model> build_model(const PipelineOptions& options,
   request.device = device->name;
   request.dtype = *dtype;
   request.revision = options.revision;
+  request.strict_weights = options.strict_weights;
   BuiltModel built = shared_models().get(*description.architecture, request);
   append(errors, std::move(built.errors));
   return std::move(built.model);

@@ -23,6 +23,7 @@ struct PipelineOptions {
   std::string truncation =
       "true";  // "true": cut what the model cannot index (D18); "error": refuse it
   std::string special_tokens = "parse";    // "parse" or "plain" (D25)
+  bool strict_weights = false;             // refuse weights with NaN or infinity (WEIGHT_NONFINITE)
   std::shared_ptr<const Json> parameters;  // call-time arguments, an object; null: none
 };
 

@@ -64,6 +64,17 @@ std::string old_name(const std::string& name) {
   return {};
 }
 
+Error nonfinite_error(const std::string& name, std::int64_t values) {
+  return error(
+      Errc::invalid_input,
+      "WEIGHT_NONFINITE",
+      fmt::format("weight holds values that are no finite numbers: {}, expected none, found {}; "
+                  "save the checkpoint again from one that has none, or load it without strict "
+                  "weights",
+                  name,
+                  values));
+}
+
 }  // namespace
 
 at::ScalarType scalar_type(std::string_view dtype) {
@@ -73,8 +84,11 @@ at::ScalarType scalar_type(std::string_view dtype) {
   return at::kFloat;
 }
 
-Weights::Weights(const Checkpoint& checkpoint, std::string_view device, std::string_view dtype)
-    : checkpoint_(checkpoint), device_(device), dtype_(scalar_type(dtype)) {}
+Weights::Weights(const Checkpoint& checkpoint,
+                 std::string_view device,
+                 std::string_view dtype,
+                 NonfiniteWeights rule)
+    : checkpoint_(checkpoint), device_(device), dtype_(scalar_type(dtype)), rule_(rule) {}
 
 void Weights::use_prefix(std::string prefix) {
   prefix_ = std::move(prefix);
@@ -139,8 +153,10 @@ at::Tensor Weights::take(const Checkpoint::Entry* entry,
     return {};
   }
   const at::Tensor stored = view_of(*entry, *type);
-  if (const std::int64_t values = count_nonfinite(stored); values > 0)
+  if (const std::int64_t values = count_nonfinite(stored); values > 0) {
     nonfinite_.push_back({shown, values});
+    if (rule_ == NonfiniteWeights::refused) errors_.push_back(nonfinite_error(shown, values));
+  }
   at::Tensor wanted = stored.to(at::Device(device_), dtype_);
   if (!wanted.is_same(stored)) release(stored);
   return wanted;

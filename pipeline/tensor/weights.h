@@ -16,6 +16,10 @@ namespace millrace::pipeline {
 /// Returns the scalar type of "float32", "bfloat16" or "float16"; anything else is our bug.
 at::ScalarType scalar_type(std::string_view dtype);
 
+/// What becomes of a tensor with values that are NaN or infinite: it is taken and remembered, or it
+/// is an error.
+enum class NonfiniteWeights : std::uint8_t { noted, refused };
+
 /// Hands a builder the tensors it names, and remembers everything that does not fit.
 ///
 /// Confined to one thread. Tensors that need no conversion are views of the mapped file and keep it
@@ -23,7 +27,10 @@ at::ScalarType scalar_type(std::string_view dtype);
 class Weights {
  public:
   /// `checkpoint` is read while tensors are taken; `device` and `dtype` are resolved.
-  Weights(const Checkpoint& checkpoint, std::string_view device, std::string_view dtype);
+  Weights(const Checkpoint& checkpoint,
+          std::string_view device,
+          std::string_view dtype,
+          NonfiniteWeights rule);
 
   /// Sets the prefix of the base model ("bert."). A checkpoint that was saved without it is
   /// recognised.
@@ -43,7 +50,8 @@ class Weights {
   bool has_base(const std::string& name) const;
   bool has_head(const std::string& name) const;
 
-  /// WEIGHT_MISSING, WEIGHT_SHAPE, WEIGHT_DTYPE (invalid_input): all that was found so far.
+  /// WEIGHT_MISSING, WEIGHT_SHAPE, WEIGHT_DTYPE, WEIGHT_NONFINITE (invalid_input): all that was
+  /// found so far.
   const std::vector<Error>& errors() const { return errors_; }
 
   /// Taken tensors with values that are no finite numbers: such a model answers NaN to whatever
@@ -71,6 +79,7 @@ class Weights {
   const Checkpoint& checkpoint_;
   std::string device_;
   at::ScalarType dtype_;
+  NonfiniteWeights rule_;
   std::string prefix_;
   bool has_prefix_ = false;
   std::set<std::string> taken_;

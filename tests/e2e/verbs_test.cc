@@ -1,9 +1,11 @@
+#include "tests/pipeline/runtime/checkpoint_copy.h"
 #include "tests/support/worker_process.h"
 
 #include <filesystem>
 #include <iterator>
 #include <regex>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -134,6 +136,57 @@ TEST(Verbs, examples_of_the_tasks_are_what_pipe_answers) {
       examples,
       static_cast<std::size_t>(std::distance(
           std::sregex_iterator(tasks.begin(), tasks.end(), heading), std::sregex_iterator())));
+}
+
+/// A topology without records, so that all it does is to load its model.
+std::string loading_topology(const tests::TemporaryFolder& folder,
+                             const std::string& model,
+                             const std::string& more) {
+  tests::write_file(folder.path() / "in.jsonl", "");
+  const auto file = folder.path() / "topology.yaml";
+  tests::write_file(
+      file,
+      fmt::format("millrace: 1\n"
+                  "worker: loading\n"
+                  "sources: {{in: {{files: {{path: \"{0}/in.jsonl\"}}}}}}\n"
+                  "stages: {{s: {{input: in, pipeline: {{task: text-classification, model: "
+                  "\"{1}\"{2}}}}}}}\n"
+                  "sinks: {{out: {{input: s, drop: true}}}}\n"
+                  "dead_letters: {{drop: true}}\n",
+                  folder.path().string(),
+                  model,
+                  more));
+  return file.string();
+}
+
+TEST(Verbs, X6_strict_weights_refuse_a_checkpoint_that_holds_nan) {
+  const tests::TemporaryFolder folder;
+  const tests::CheckpointCopy checkpoint("tiny_bert");
+  checkpoint.spoil("classifier.bias");
+  const std::string model = checkpoint.path().string();
+  const std::vector<std::string> pipe = {"pipe", "--task", "text-classification", "--model", model};
+  auto strict_pipe = pipe;
+  strict_pipe.emplace_back("--strict-weights");
+  const std::string lax = loading_topology(folder, model, "");
+
+  const auto warned = run_millrace({"run", lax});
+  const auto refused = run_millrace({"run", "--strict-weights", lax});
+  const auto declared =
+      run_millrace({"run", loading_topology(folder, model, ", strict_weights: true")});
+  const auto piped = run_millrace(pipe, "\"good\"\n");
+  const auto piped_strictly = run_millrace(strict_pipe, "\"good\"\n");
+
+  EXPECT_EQ(warned.exit_code, 0) << warned.err;
+  EXPECT_THAT(warned.err, HasSubstr("no finite numbers"));
+  EXPECT_EQ(piped.exit_code, 0) << piped.err;
+  EXPECT_THAT(piped.out, HasSubstr("NONFINITE"));
+  for (const auto& one : {refused, declared, piped_strictly}) {
+    EXPECT_EQ(one.exit_code, 3) << one.err;
+    EXPECT_EQ(one.out, "");
+    EXPECT_THAT(one.err,
+                testing::AllOf(HasSubstr("WEIGHT_NONFINITE"),
+                               HasSubstr("classifier.bias, expected none, found 1")));
+  }
 }
 
 }  // namespace

@@ -48,6 +48,12 @@ void add_log_options(CLI::App& app, LogChoice& log) {
       ->capture_default_str();
 }
 
+void add_strict_weights(CLI::App& app, bool& strict) {
+  app.add_flag("--strict-weights",
+               strict,
+               "Refuse weights that hold NaN or infinite values, instead of a warning");
+}
+
 }  // namespace
 
 Verb parse_command_line(int argc, const char* const* argv) {
@@ -61,6 +67,7 @@ Verb parse_command_line(int argc, const char* const* argv) {
   CLI::App* run_app =
       app.add_subcommand("run", "Run a topology until it is done or told to stop (SIGTERM drains)");
   run_app->add_option("file", run.file, "The topology, a YAML file")->required();
+  add_strict_weights(*run_app, run.strict_weights);
   add_log_options(*run_app, run.log);
 
   PipeVerb pipe;
@@ -88,6 +95,7 @@ Verb parse_command_line(int argc, const char* const* argv) {
       ->capture_default_str();
   pipe_app->add_option(
       "--revision", pipe.revision, "A name for the weights, carried in result headers");
+  add_strict_weights(*pipe_app, pipe.strict_weights);
   // With --task the page of the task follows.
   pipe_app->footer([&pipe] {
     return pipe.task.empty() ? std::string("`--task T --help` shows the parameters of a task.")
@@ -137,6 +145,7 @@ Verb parse_command_line(int argc, const char* const* argv) {
   demo_app->add_option("--records", demo.records, "The records, JSON lines")->required();
   demo_app->add_option("--topology", demo.topology, "The topology; KAFKA_BROKERS is set for it")
       ->required();
+  add_strict_weights(*demo_app, demo.strict_weights);
   add_log_options(*demo_app, demo.log);
 
   VersionVerb version;

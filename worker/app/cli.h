@@ -14,6 +14,7 @@ struct LogChoice {
 
 struct RunVerb {
   std::string file;
+  bool strict_weights = false;
   LogChoice log;
 };
 
@@ -26,6 +27,7 @@ struct PipeVerb {
   std::string truncation = "true";
   std::string special_tokens = "parse";
   std::string revision;
+  bool strict_weights = false;
   LogChoice log{.level = "warn"};
 };
 
@@ -52,6 +54,7 @@ struct DocsVerb {
 struct DemoVerb {
   std::string records;
   std::string topology;
+  bool strict_weights = false;
   LogChoice log{.level = "error"};
 };
 

@@ -296,8 +296,10 @@ ExitCode run_demo(const DemoVerb& verb) {
   std::fflush(stdout);
 
   Metrics metrics;
-  Topology::Built built =
-      Topology::build(checked, {.metrics = &metrics, .instance = instance_name("demo")});
+  Topology::Built built = Topology::build(checked,
+                                          {.metrics = &metrics,
+                                           .instance = instance_name("demo"),
+                                           .strict_weights = verb.strict_weights});
   for (const Error& problem : built.errors)
     fmt::print(stderr, "millrace demo: {}\n", problem.text());
   if (!built.topology) return ExitCode::configuration;

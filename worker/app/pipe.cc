@@ -83,6 +83,7 @@ std::string pipe_topology(const PipeVerb& verb) {
                   spelt(verb.truncation),
                   spelt(verb.special_tokens));
   if (!verb.revision.empty()) pipeline += ", revision: " + spelt(verb.revision);
+  if (verb.strict_weights) pipeline += ", strict_weights: true";
   return fmt::format(
       "millrace: 1\n"
       "worker: pipe\n"

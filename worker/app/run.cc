@@ -45,8 +45,10 @@ ExitCode run_topology(const RunVerb& verb) {
   if (!checked.good()) return ExitCode::configuration;
 
   Metrics metrics;
-  Topology::Built built = Topology::build(
-      checked, {.metrics = &metrics, .instance = instance_name(checked.spec.worker)});
+  Topology::Built built = Topology::build(checked,
+                                          {.metrics = &metrics,
+                                           .instance = instance_name(checked.spec.worker),
+                                           .strict_weights = verb.strict_weights});
   for (const Error& problem : built.errors) log::error("cannot be built", problem);
   if (!built.topology) return ExitCode::configuration;
 

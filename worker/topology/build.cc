@@ -138,7 +138,9 @@ class Builder {
   }
 
   std::unique_ptr<Stage> make_pipeline(const std::string& name, const StageSpec& stage) {
-    LoadedPipelineStage loaded = load_pipeline_stage(pipeline_options(stage));
+    pipeline::PipelineOptions wanted = pipeline_options(stage);
+    wanted.strict_weights = wanted.strict_weights || surroundings_.strict_weights;
+    LoadedPipelineStage loaded = load_pipeline_stage(wanted);
     for (Error& problem : loaded.errors) {
       problem.message = fmt::format("stages.{}: {}", name, problem.message);
       parts_.errors.push_back(std::move(problem));

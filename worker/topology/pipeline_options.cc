@@ -14,6 +14,7 @@ pipeline::PipelineOptions pipeline_options(const StageSpec& stage) {
   options.dtype = spec.dtype;
   options.truncation = spec.truncation;
   options.special_tokens = spec.special_tokens;
+  options.strict_weights = spec.strict_weights;
   if (stage.parameters)
     options.parameters = std::make_shared<const Json>(config::to_json(*stage.parameters));
   return options;

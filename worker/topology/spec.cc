@@ -43,7 +43,11 @@ const Object<PipelineSpec>& pipeline_schema() {
                  &PipelineSpec::special_tokens,
                  "Special tokens written in a text, such as [MASK]: parse reads them as tokens, "
                  "plain as text.",
-                 {.choices = {"parse", "plain"}});
+                 {.choices = {"parse", "plain"}})
+          .field("strict_weights",
+                 &PipelineSpec::strict_weights,
+                 "Refuses weights that hold NaN or infinite values, which else load with a "
+                 "warning and fail the records that meet them.");
   return schema;
 }
 

@@ -37,6 +37,7 @@ struct PipelineSpec {
   std::string dtype = "auto";
   std::string truncation = "true";
   std::string special_tokens = "parse";
+  bool strict_weights = false;
 };
 
 /// When a batch leaves. Absent numbers are measured when the model is loaded.

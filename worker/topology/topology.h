@@ -27,6 +27,8 @@ struct TopologySurroundings {
   /// The name of a sink that takes the dead letters, in one order with its other records, instead
   /// of `dead_letters:`. Empty: none.
   std::string dead_letter_sink;
+  /// Every pipeline has strict weights, whatever the topology says.
+  bool strict_weights = false;
 };
 
 /// How a run ended.

@@ -3,7 +3,9 @@
 #include "pipeline/runtime/pipeline.h"
 
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -65,6 +67,17 @@ class CheckpointCopy {
     std::string bytes = bytes_of(path_ / "model.safetensors");
     for (std::size_t at = 0; (at = bytes.find("\"classifier.", at)) != std::string::npos; ++at)
       bytes.replace(at, 12, "\"clossifier.");
+    std::ofstream(path_ / "model.safetensors", std::ios::binary) << bytes;
+  }
+
+  /// Makes the first value of a float32 tensor NaN.
+  void spoil(const std::string& name) const {
+    std::string bytes = bytes_of(path_ / "model.safetensors");
+    std::uint64_t table = 0;
+    std::memcpy(&table, bytes.data(), sizeof(table));
+    const Json tensors = Json::parse(bytes.substr(sizeof(table), table));
+    const auto at = tensors[name]["data_offsets"][0].get<std::size_t>();
+    bytes.replace(sizeof(table) + table + at, 4, std::string("\x00\x00\xC0\x7F", 4));
     std::ofstream(path_ / "model.safetensors", std::ios::binary) << bytes;
   }
 

@@ -1,5 +1,6 @@
 #include "tests/pipeline/runtime/checkpoint_copy.h"
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -119,14 +120,7 @@ TEST(HostileFolder, X5_a_missing_weight_is_named_and_never_made_up) {
 // The load warns, with the count; here is what a record is told.
 TEST(HostileFolder, X6_weights_that_are_no_numbers_fail_the_records_that_meet_them) {
   const CheckpointCopy folder("tiny_bert");
-  const fs::path file = folder.path() / "model.safetensors";
-  std::string bytes = bytes_of(file);
-  std::uint64_t table = 0;
-  std::memcpy(&table, bytes.data(), 8);
-  const Json tensors = Json::parse(bytes.substr(8, table));
-  const auto at = tensors["classifier.bias"]["data_offsets"][0].get<std::size_t>();
-  bytes.replace(8 + table + at, 4, std::string("\x00\x00\xC0\x7F", 4));
-  write(file, bytes);
+  folder.spoil("classifier.bias");
 
   const auto loaded = load_pipeline(options_of(folder.path(), "text-classification"));
 
@@ -134,6 +128,39 @@ TEST(HostileFolder, X6_weights_that_are_no_numbers_fail_the_records_that_meet_th
   const auto result = run_pipeline(*loaded.pipeline, {Json("good")});
   ASSERT_FALSE(result[0]);
   EXPECT_EQ(result[0].error().code, "NONFINITE");
+}
+
+TEST(HostileFolder, X6_strict_weights_that_are_no_numbers_are_refused_all_of_them) {
+  for (const auto& [model, task, first, second] : std::vector<std::array<std::string, 4>>{
+           {"tiny_bert",
+            "text-classification",
+            "bert.encoder.layer.1.output.LayerNorm.bias",
+            "classifier.bias"},
+           {"tiny_modernbert", "text-classification", "model.final_norm.weight", "classifier.bias"},
+           {"tiny_bart_nli",
+            "zero-shot-classification",
+            "model.decoder.layers.0.fc1.bias",
+            "classification_head.out_proj.bias"}}) {
+    const CheckpointCopy folder(model);
+    PipelineOptions strict = options_of(folder.path(), task);
+    strict.strict_weights = true;
+    EXPECT_TRUE(load_pipeline(strict).errors.empty()) << model;
+    folder.spoil(first);
+    folder.spoil(second);
+    const auto kept = load_pipeline(options_of(folder.path(), task));
+
+    const auto refused = load_pipeline(strict);
+
+    EXPECT_TRUE(kept.pipeline) << model;  // and is not shared with who is strict
+    EXPECT_FALSE(refused.pipeline) << model;
+    EXPECT_THAT(codes_of(refused.errors),
+                testing::ElementsAre("WEIGHT_NONFINITE", "WEIGHT_NONFINITE"))
+        << model;
+    std::string all;
+    for (const Error& problem : refused.errors) all += problem.text() + "\n";
+    EXPECT_THAT(all,
+                testing::AllOf(HasSubstr(first + ", expected none, found 1"), HasSubstr(second)));
+  }
 }
 
 TEST(HostileFolder, X7_an_index_of_shards_stays_in_the_folder) {

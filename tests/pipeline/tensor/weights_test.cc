@@ -39,7 +39,7 @@ TEST(Weights, counts_values_that_are_no_finite_numbers) {
   {
     const auto checkpoint = Checkpoint::open(folder);
     ASSERT_TRUE(checkpoint) << checkpoint.error().text();
-    Weights weights(*checkpoint, "cpu", "float32");
+    Weights weights(*checkpoint, "cpu", "float32", NonfiniteWeights::noted);
 
     weights.head("good", {2});  // whose sum is not finite, although its values are
     weights.head("bad", {3});
@@ -51,6 +51,14 @@ TEST(Weights, counts_values_that_are_no_finite_numbers) {
     EXPECT_EQ(weights.nonfinite()[0].values, 2);
     EXPECT_EQ(weights.nonfinite()[1].name, "half");
     EXPECT_EQ(weights.nonfinite()[1].values, 1);
+
+    Weights strict(*checkpoint, "cpu", "float32", NonfiniteWeights::refused);
+    for (const auto& [name, size] : {std::pair("good", 2), {"bad", 3}, {"half", 2}})
+      strict.head(name, {size});
+
+    ASSERT_EQ(strict.errors().size(), 2U);
+    EXPECT_EQ(strict.errors()[0].code, "WEIGHT_NONFINITE");
+    EXPECT_NE(strict.errors()[0].message.find("bad, expected none, found 2"), std::string::npos);
   }
   std::filesystem::remove_all(folder);
 }
