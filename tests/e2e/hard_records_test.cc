@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -19,6 +20,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using tests::environment;
 using tests::run_millrace;
+using tests::TemporaryFolder;
 
 constexpr const char* kNeighbour = "\"I loved it\"";
 
@@ -109,6 +111,13 @@ TEST(HardRecords, D5_many_small_values_are_refused) {
   EXPECT_EQ(code_of(found[0]), "TOO_MANY_NODES") << found[0];
 }
 
+TEST(HardRecords, D6_of_a_key_that_stands_twice_the_last_one_counts) {
+  const auto found = answers({R"({"text": "I loved it", "text": "bad"})", R"({"text": "bad"})"});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(code_of(found[0]), "a result") << found[0];
+  EXPECT_EQ(found[0], found[1]);
+}
+
 TEST(HardRecords, D7_a_wrong_type_is_named_with_what_was_expected) {
   const auto found = answers({"7", "null", "{}", "[7]", R"({"text": null})", R"({"txt": "a"})"});
   ASSERT_EQ(found.size(), 6U);
@@ -116,6 +125,67 @@ TEST(HardRecords, D7_a_wrong_type_is_named_with_what_was_expected) {
     EXPECT_EQ(code_of(one), "BAD_INPUT") << one;
     EXPECT_THAT(message_of(one), HasSubstr("expected")) << one;
   }
+}
+
+TEST(HardRecords, D8_numbers_are_never_wrapped_into_others) {
+  const auto found = answers({"3000000000", "-0", "-0.0", "18446744073709551616", "1e300"});
+  ASSERT_EQ(found.size(), 5U);
+  for (const json& one : found) {
+    EXPECT_EQ(code_of(one), "BAD_INPUT") << one;
+    EXPECT_THAT(message_of(one), HasSubstr("found number")) << one;
+  }
+  const auto beyond =
+      answers({R"({"text": "good", "n": 1e999})", "[-1e999]", "NaN", "Infinity", R"([-Infinity])"});
+  ASSERT_EQ(beyond.size(), 5U);
+  for (const json& one : beyond) EXPECT_EQ(code_of(one), "BAD_JSON") << one;
+  // They are text where they are written as text.
+  const auto text = answers({R"("NaN")", R"("1e999")"});
+  ASSERT_EQ(text.size(), 2U);
+  for (const json& one : text) EXPECT_EQ(code_of(one), "a result") << one;
+}
+
+TEST(HardRecords, D8_a_parameter_out_of_range_is_refused_with_the_range) {
+  for (const char* parameters :
+       {R"({"max_length": 3000000000, "stride": -3000000000,)"
+        R"( "pad_to_multiple_of": 18446744073709551616})",
+        R"({"max_length": 1e300, "stride": -0.5, "pad_to_multiple_of": "NaN"})"}) {
+    const auto refused = run_millrace({"pipe",
+                                       "--task",
+                                       "tokenization",
+                                       "--model",
+                                       golden("tiny_bert"),
+                                       "--parameters",
+                                       parameters},
+                                      std::string(kNeighbour) + "\n");
+    EXPECT_EQ(refused.exit_code, 3) << parameters;
+    EXPECT_EQ(refused.out, "") << parameters;
+    for (const char* name : {"max_length", "stride", "pad_to_multiple_of"})
+      EXPECT_THAT(refused.err, HasSubstr(std::string(name) + ": expected an integer"));
+  }
+}
+
+TEST(HardRecords, D8_numbers_beside_the_text_stay_what_they_are) {
+  const TemporaryFolder folder;
+  const std::string numbers =
+      R"("a":3000000000,"b":-9223372036854775808,"c":18446744073709551615,"d":-0.0,)"
+      R"("e":1e+300,"f":5e-324,"g":0.1,"h":1.7976931348623157e+308)";
+  tests::write_file(folder.path() / "in.jsonl", "{\"text\":\"good\"," + numbers + "}\n");
+  tests::write_file(folder.path() / "topology.yaml",
+                    fmt::format("millrace: 1\n"
+                                "worker: numbers\n"
+                                "sources: {{in: {{files: {{path: \"{0}/in.jsonl\"}}}}}}\n"
+                                "stages: {{s: {{input: in, read: /text, pipeline: {{task: "
+                                "text-classification, model: \"{1}\"}}}}}}\n"
+                                "sinks: {{out: {{input: s, files: {{path: \"{0}/out.jsonl\"}}}}}}\n"
+                                "dead_letters: {{files: {{path: \"{0}/dead.jsonl\"}}}}\n",
+                                folder.path().string(),
+                                golden("tiny_bert")));
+
+  const auto finished = run_millrace({"run", (folder.path() / "topology.yaml").string()});
+
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_THAT(tests::read_file(folder.path() / "out.jsonl"),
+              testing::StartsWith("{\"text\":\"good\"," + numbers + ",\"result\""));
 }
 
 TEST(HardRecords, D9_bytes_that_are_no_utf8_are_refused_with_their_place) {

@@ -139,9 +139,9 @@ rd_kafka_resp_err_t produce_one(rd_kafka_t* producer,
   fields[count++].u.mem = {bytes(message.key), message.key ? message.key->size() : 0};
   fields[count].vtype = RD_KAFKA_VTYPE_VALUE;
   fields[count++].u.mem = {bytes(message.value), message.value ? message.value->size() : 0};
-  if (message.timestamp_ms >= 0) {
+  if (message.timestamp_ms >= 0 || message.untimed) {
     fields[count].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
-    fields[count++].u.i64 = message.timestamp_ms;
+    fields[count++].u.i64 = message.untimed ? -1 : message.timestamp_ms;
   }
   if (headers != nullptr) {
     fields[count].vtype = RD_KAFKA_VTYPE_HEADERS;

@@ -21,6 +21,7 @@ struct Message {
   std::int32_t partition = 0;
   std::int64_t offset = -1;        // set by read()
   std::int64_t timestamp_ms = -1;  // −1 when producing: now
+  bool untimed = false;            // produced with the time −1, which stands for none
 
   /// Returns the last header of that name that has a value.
   std::optional<std::string> header(const std::string& name) const;
