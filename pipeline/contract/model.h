@@ -3,6 +3,7 @@
 #include "config/base/result.h"
 #include "pipeline/contract/batch.h"
 #include "pipeline/contract/output.h"
+#include "pipeline/contract/unplaced.h"
 
 #include <cstdint>
 #include <map>
@@ -32,7 +33,9 @@ struct ModelFacts {
   std::size_t width = 0;            // hidden size
   std::size_t vocab_size = 0;       // rows of the word embedding
   std::size_t type_vocab_size = 0;  // 0: the model knows no token types
-  std::size_t max_positions = 0;    // tokens it can index; 0: no limit
+  std::size_t max_positions = 0;    // it can index, one for each token; 0: no limit
+  // Tokens that take none; nothing: every token takes one.
+  std::optional<Unplaced> unplaced = {};
   std::vector<std::string> labels;  // id2label in order of id; empty without a classification head
   std::string problem_type;         // config.problem_type, empty if absent
   HeadKind head = HeadKind::none;   // which head the weights were loaded with
@@ -55,7 +58,7 @@ class Model {
   /// Returns the wanted values of every row, packed in the order of the batch.
   ///
   /// Errors: BAD_ROW (invalid_input) for an id outside the vocabulary, a row without tokens or
-  /// longer than max_positions, a position outside its row; OUT_OF_MEMORY (resource_exhausted);
+  /// one that does not fit(), a position outside its row; OUT_OF_MEMORY (resource_exhausted);
   /// DEVICE_LOST (device_lost); FORWARD_FAILED (internal).
   virtual Result<Output> forward(const Batch& batch, Workspace& workspace) const = 0;
 };

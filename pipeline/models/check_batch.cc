@@ -59,11 +59,12 @@ Result<void> check_batch(const Batch& batch, const ModelFacts& facts) {
     check(batch.row_begin[row] <= batch.row_begin[row + 1], "the offsets of a batch ascend");
     const auto length = static_cast<std::size_t>(batch.row_begin[row + 1]) - begin;
     if (length == 0) return bad_row(row, "it has no tokens");
-    if (length > facts.max_positions) {
+    const auto ids = std::span(batch.ids).subspan(begin, length);
+    if (!fits(ids, facts.max_positions, facts.unplaced)) {
       return bad_row(
           row, fmt::format("{} tokens, the model has {} positions", length, facts.max_positions));
     }
-    if (!all_within(std::span(batch.ids).subspan(begin, length), facts.vocab_size)) {
+    if (!all_within(ids, facts.vocab_size)) {
       return bad_row(row, fmt::format("an id is outside the vocabulary of {}", facts.vocab_size));
     }
     // A model without token types ignores them, as transformers drops the input.

@@ -280,6 +280,7 @@ ModelFacts facts_of(const Loading& loading, std::string revision) {
           .vocab_size = static_cast<std::size_t>(shape.vocabulary),
           .type_vocab_size = static_cast<std::size_t>(shape.types),
           .max_positions = static_cast<std::size_t>(shape.longest()),
+          .unplaced = shape.unplaced(),
           .labels = loading.reads_labels() ? loading.labels : std::vector<std::string>(),
           .problem_type = loading.problem_type,
           .head = loading.head.kind};

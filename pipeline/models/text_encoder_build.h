@@ -1,5 +1,6 @@
 #pragma once
 
+#include "pipeline/contract/unplaced.h"
 #include "pipeline/models/head_names.h"
 #include "pipeline/models/model_config.h"
 #include "pipeline/models/table.h"
@@ -73,10 +74,18 @@ struct EncoderShape {
 
   std::int64_t embedding_width() const { return embedding == 0 ? width : embedding; }
 
-  /// Tokens that the position table has rows for; without one, as many as memory is meant for.
+  /// Positions that the table has rows for; without one, as many tokens as memory is meant for.
   std::int64_t longest() const {
     if (!position_table) return std::max(positions, kLongestWithoutTable);
     return pad ? positions - *pad - 1 : positions;
+  }
+
+  /// No table ends a row of nothing but padding; memory does.
+  std::optional<Unplaced> unplaced() const {
+    if (!position_table || !pad) return std::nullopt;
+    return Unplaced{
+        .id = static_cast<std::int32_t>(*pad),
+        .max_tokens = static_cast<std::size_t>(std::max(positions, kLongestWithoutTable))};
   }
 };
 

@@ -46,8 +46,7 @@ Item typical_row(const Tokenizer& tokenizer, const ModelFacts& facts) {
   auto encoding = tokenizer.encode(kText);
   if (!encoding) return row;
   row.ids = std::move(encoding->ids);
-  if (facts.max_positions != 0 && row.ids.size() > facts.max_positions)
-    row.ids.resize(facts.max_positions);
+  if (!fits(row.ids, facts.max_positions, facts.unplaced)) row.ids.resize(facts.max_positions);
   if (row.wanted == Wanted::masked) row.positions = {0};
   return row;
 }

@@ -71,8 +71,9 @@ class LoadedPipelineParts final : public Pipeline {
   const Model& model() const override { return *model_; }
 
   std::size_t longest_row() const override {
-    const std::size_t positions = model_->facts().max_positions;
-    return positions == 0 ? std::numeric_limits<std::size_t>::max() : positions;
+    const ModelFacts& facts = model_->facts();
+    if (facts.unplaced) return facts.unplaced->max_tokens;
+    return facts.max_positions == 0 ? std::numeric_limits<std::size_t>::max() : facts.max_positions;
   }
 
   std::size_t batch_tokens() const override { return batch_tokens_; }
@@ -153,8 +154,20 @@ std::shared_ptr<const Model> build_model(const PipelineOptions& options,
   return std::move(built.model);
 }
 
-TextRules rules_of(const PipelineOptions& options, const ModelFacts& facts) {
+/// Without token types of the tokenizer transformers takes zeros, of which it keeps as many as the
+/// table has rows, and fails on more tokens.
+std::optional<Unplaced> unplaced_of(const ModelFacts& facts, const Tokenizer& tokenizer) {
+  std::optional<Unplaced> unplaced = facts.unplaced;
+  if (unplaced && facts.type_vocab_size > 0 && !tokenizer.wants_type_ids())
+    unplaced->max_tokens = facts.max_positions + static_cast<std::size_t>(unplaced->id) + 1;
+  return unplaced;
+}
+
+TextRules rules_of(const PipelineOptions& options,
+                   const ModelFacts& facts,
+                   const Tokenizer& tokenizer) {
   return {.max_positions = facts.max_positions,
+          .unplaced = unplaced_of(facts, tokenizer),
           .knows_types = facts.type_vocab_size > 0,
           .refuse_long = options.truncation == "error",
           .plain_specials = options.special_tokens == "plain"};
@@ -180,11 +193,12 @@ LoadedPipeline load_pipeline(const PipelineOptions& options) {
   const auto model = build_model(options, description, errors);
   if (!errors.empty()) return loaded;
   // From here on every part is there, and the parts fit.
-  MadeTask made = description.task->make({.tokenizer = description.tokenizer,
-                                          .facts = model->facts(),
-                                          .config = description.config,
-                                          .parameters = options.parameters,
-                                          .rules = rules_of(options, model->facts())});
+  MadeTask made =
+      description.task->make({.tokenizer = description.tokenizer,
+                              .facts = model->facts(),
+                              .config = description.config,
+                              .parameters = options.parameters,
+                              .rules = rules_of(options, model->facts(), *description.tokenizer)});
   errors = std::move(made.errors);
   if (errors.empty())
     loaded.pipeline = std::make_shared<const LoadedPipelineParts>(

@@ -65,11 +65,17 @@ constexpr std::size_t kDefaultWindow = 384;
 constexpr std::size_t kDefaultStride = 128;
 constexpr std::size_t kDefaultAnswer = 15;
 
+/// How a long context is cut.
+struct WindowSize {
+  std::size_t tokens = kDefaultWindow;
+  std::size_t stride = kDefaultStride;
+};
+
 struct Settings {
   std::size_t top_k = 1;
   std::size_t max_answer = kDefaultAnswer;
-  std::size_t window = kDefaultWindow;
-  std::size_t stride = kDefaultStride;
+  WindowSize window;
+  std::optional<WindowSize> shorter;  // where the model does not take such windows
   bool impossible = false;
   bool whole_words = true;
 };
@@ -206,6 +212,37 @@ class QuestionAnswering final : public Task {
   }
 
   Result<std::vector<AskedWindow>> windows_of(const Asked& asked, std::vector<Item>& items) const {
+    auto encodings = encode(asked, settings_.window);
+    if (!encodings) return std::move(encodings).error();
+    const Encoding* refused = not_taken(*encodings);
+    if (refused != nullptr && settings_.shorter) {
+      encodings = encode(asked, *settings_.shorter);
+      if (!encodings) return std::move(encodings).error();
+      refused = not_taken(*encodings);
+    }
+    if (refused != nullptr) {
+      return error(Errc::invalid_input,
+                   "TOO_LONG",
+                   fmt::format("a window has {} tokens, the model takes {}; lower max_seq_len",
+                               refused->ids.size(),
+                               rules_.max_positions));
+    }
+    std::vector<AskedWindow> windows;
+    for (Encoding& window : *encodings) windows.push_back(take_window(std::move(window), items));
+    return windows;
+  }
+
+  /// Returns the first window that the model does not take; null if there is none. A later one may
+  /// be shorter and yet hold more tokens that take a position.
+  const Encoding* not_taken(const std::vector<Encoding>& windows) const {
+    const auto found = std::find_if(windows.begin(), windows.end(), [&](const Encoding& window) {
+      return !rules_.allow(window.ids);
+    });
+    return found == windows.end() ? nullptr : &*found;
+  }
+
+  /// Returns the windows, one or more.
+  Result<std::vector<Encoding>> encode(const Asked& asked, const WindowSize& size) const {
     EncodeOptions options;
     options.parse_special = !rules_.plain_specials;
     options.want_offsets = true;
@@ -213,26 +250,16 @@ class QuestionAnswering final : public Task {
     Truncation truncation;
     truncation.strategy =
         question_first_ ? Truncation::Strategy::only_second : Truncation::Strategy::only_first;
-    truncation.max_length = settings_.window;
-    truncation.stride = settings_.stride;
+    truncation.max_length = size.tokens;
+    truncation.stride = size.stride;
     truncation.side = tokenizer_->truncation_side();
     options.truncation = truncation;
     auto encoding = question_first_
                         ? tokenizer_->encode_pair(asked.question, asked.context, options)
                         : tokenizer_->encode_pair(asked.context, asked.question, options);
     if (!encoding) return std::move(encoding).error();
-    // No further window is longer than the first.
-    if (rules_.max_positions != 0 && encoding->ids.size() > rules_.max_positions) {
-      return error(Errc::invalid_input,
-                   "TOO_LONG",
-                   fmt::format("a window has {} tokens, the model takes {}; lower max_seq_len",
-                               encoding->ids.size(),
-                               rules_.max_positions));
-    }
-    std::vector<Encoding> rest = std::exchange(encoding->overflowing, {});
-    std::vector<AskedWindow> windows;
-    windows.push_back(take_window(*std::move(encoding), items));
-    for (Encoding& further : rest) windows.push_back(take_window(std::move(further), items));
+    std::vector<Encoding> windows = std::exchange(encoding->overflowing, {});
+    windows.insert(windows.begin(), *std::move(encoding));
     return windows;
   }
 
@@ -338,20 +365,30 @@ std::size_t size_or(std::optional<std::int64_t> given, std::size_t missing) {
   return given ? static_cast<std::size_t>(*given) : missing;
 }
 
+/// Without a length of the call the windows are as long as the model takes them, where it does not
+/// take those of transformers.
+void read_windows(ParameterReader& reader, const TaskRequest& request, Settings& settings) {
+  const auto length = reader.integer("max_seq_len", 1, kMost);
+  const auto stride = reader.integer("doc_stride", 0, kMost);
+  const auto size = [&](std::size_t tokens) {
+    return WindowSize{tokens, size_or(stride, std::min(tokens / 2, kDefaultStride))};
+  };
+  const std::size_t own = std::min(request.tokenizer->model_max_length(), kDefaultWindow);
+  settings.window = size(size_or(length, own));
+  if (!length && request.rules.longest() < own) settings.shorter = size(request.rules.longest());
+  const WindowSize& shortest = settings.shorter ? *settings.shorter : settings.window;
+  if (shortest.stride > shortest.tokens) {
+    reader.bad("doc_stride", fmt::format("at most max_seq_len, which is {}", shortest.tokens));
+  }
+}
+
 Settings read_settings(ParameterReader& reader, const TaskRequest& request) {
   Settings settings;
   const auto old_name = reader.integer("topk", 1, kMost);
   const auto new_name = reader.integer("top_k", 1, kMost);
   settings.top_k = size_or(new_name ? new_name : old_name, 1);
   settings.max_answer = size_or(reader.integer("max_answer_len", 1, kMost), kDefaultAnswer);
-  std::size_t most = std::min(request.tokenizer->model_max_length(), kDefaultWindow);
-  if (request.rules.max_positions != 0) most = std::min(most, request.rules.max_positions);
-  settings.window = size_or(reader.integer("max_seq_len", 1, kMost), most);
-  settings.stride = size_or(reader.integer("doc_stride", 0, kMost),
-                            std::min(settings.window / 2, kDefaultStride));
-  if (settings.stride > settings.window) {
-    reader.bad("doc_stride", fmt::format("at most max_seq_len, which is {}", settings.window));
-  }
+  read_windows(reader, request, settings);
   reader.integer("max_question_len", 1, kMost);
   settings.impossible = reader.flag("handle_impossible_answer").value_or(false);
   settings.whole_words = reader.flag("align_to_words").value_or(true);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -81,6 +82,19 @@ TextEncoding::TextEncoding(std::shared_ptr<const Tokenizer> tokenizer,
   never_cut_ = asked.never;
 }
 
+bool TextRules::allow(std::span<const std::int32_t> ids) const {
+  return fits(ids, max_positions, unplaced);
+}
+
+std::size_t TextRules::longest() const {
+  return max_positions == 0 ? std::numeric_limits<std::size_t>::max() : max_positions;
+}
+
+std::size_t TextRules::too_many() const {
+  if (max_positions == 0) return longest();
+  return 1 + (unplaced ? unplaced->max_tokens : max_positions);
+}
+
 AskedTruncation read_truncation(ParameterReader& reader,
                                 const Tokenizer& tokenizer,
                                 bool add_special_tokens) {
@@ -131,7 +145,7 @@ Result<EncodedText> TextEncoding::encode(const TextInput& input) const {
   }
   EncodedText encoded;
   encoded.cut = encoding->truncated;
-  if (rules_.max_positions != 0 && encoding->ids.size() > rules_.max_positions) {
+  if (!rules_.allow(encoding->ids)) {
     if (never_cut_ || rules_.refuse_long) {
       return error(Errc::invalid_input,
                    "TOO_LONG",

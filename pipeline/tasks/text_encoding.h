@@ -2,11 +2,13 @@
 
 #include "pipeline/contract/item.h"
 #include "pipeline/contract/task.h"
+#include "pipeline/contract/unplaced.h"
 #include "pipeline/tasks/parameters.h"
 #include "pipeline/tasks/text_input.h"
 #include "pipeline/text/tokenizer.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -42,10 +44,21 @@ std::span<const std::string_view> padding_words();
 
 /// What a stage says about texts beside the parameters of its call.
 struct TextRules {
-  std::size_t max_positions = 0;  // tokens the model can index; 0: no limit
-  bool knows_types = true;        // the model has token types
-  bool refuse_long = false;       // `truncation: error`: a text that is too long is not cut
-  bool plain_specials = false;    // `special_tokens: plain`
+  std::size_t max_positions = 0;  // that the model can index, one for each token; 0: no limit
+  // Tokens that take none; nothing: every token takes one.
+  std::optional<Unplaced> unplaced = {};
+  bool knows_types = true;      // the model has token types
+  bool refuse_long = false;     // `truncation: error`: a text that is too long is not cut
+  bool plain_specials = false;  // `special_tokens: plain`
+
+  /// Says whether the model takes a row of these ids.
+  bool allow(std::span<const std::int32_t> ids) const;
+
+  /// Tokens that the model takes, whatever they are.
+  std::size_t longest() const;
+
+  /// The fewest tokens that it never takes: a text cut to them is still known as too long.
+  std::size_t too_many() const;
 };
 
 /// A text as the model reads it.

@@ -194,38 +194,52 @@ class TokenClassification final : public Task {
     return sample;
   }
 
-  Result<SampleState> take_sample(const Sample& sample, Prepared& prepared) const {
-    const std::size_t positions =
-        rules_.max_positions == 0 ? std::numeric_limits<std::size_t>::max() : rules_.max_positions;
-    const std::size_t own_limit = tokenizer_->model_max_length();
+  /// Returns the windows, one or more. max_length: where the text is cut, or each of them ends.
+  Result<std::vector<Encoding>> encode(const Sample& sample, std::size_t max_length) const {
     EncodeOptions options;
     options.parse_special = !rules_.plain_specials;
     options.want_offsets = true;
     options.want_overflow = settings_.stride.has_value();
     Truncation truncation;
-    truncation.max_length = std::min(own_limit, positions);
+    truncation.max_length = max_length;
     truncation.stride = settings_.stride.value_or(0);
     truncation.side = tokenizer_->truncation_side();
     options.truncation = truncation;
     auto encoding = settings_.split ? tokenizer_->encode_words(sample.words, options)
                                     : tokenizer_->encode(sample.text, options);
     if (!encoding) return std::move(encoding).error();
+    std::vector<Encoding> windows = std::exchange(encoding->overflowing, {});
+    windows.insert(windows.begin(), *std::move(encoding));
+    return windows;
+  }
+
+  bool takes_all(const std::vector<Encoding>& windows) const {
+    return std::all_of(windows.begin(), windows.end(), [&](const Encoding& window) {
+      return rules_.allow(window.ids);
+    });
+  }
+
+  Result<SampleState> take_sample(const Sample& sample, Prepared& prepared) const {
+    const std::size_t own_limit = tokenizer_->model_max_length();
+    auto windows = encode(sample, std::min(own_limit, rules_.too_many()));
+    const bool by_default = windows && !takes_all(*windows);
+    const std::size_t limit = by_default ? std::min(own_limit, rules_.longest()) : own_limit;
+    if (by_default) windows = encode(sample, limit);
+    if (!windows) return std::move(windows).error();
     SampleState state;
-    const bool cut = encoding->truncated && !settings_.stride;
+    const bool cut = windows->front().truncated && !settings_.stride;
     if (cut && rules_.refuse_long) {
       return error(Errc::invalid_input,
                    "TOO_LONG",
                    fmt::format("the text has more tokens than the {} that the model takes; shorten "
                                "it, read it in windows with stride, or allow cutting with "
                                "`truncation: true`",
-                               truncation.max_length));
+                               limit));
     }
     prepared.truncated = prepared.truncated || cut;
-    state.cut_by_default = cut && positions < own_limit;
+    state.cut_by_default = cut && by_default;
     const std::vector<std::size_t> word_begins = place_words(sample, state);
-    std::vector<Encoding> rest = std::exchange(encoding->overflowing, {});
-    rest.insert(rest.begin(), *std::move(encoding));
-    for (Encoding& window : rest) {
+    for (Encoding& window : *windows) {
       auto placed = place_tokens(sample, window, word_begins);
       if (!placed) return std::move(placed).error();
       state.windows.push_back(*std::move(placed));

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -283,36 +282,43 @@ class ZeroShotClassification final : public Task {
     return {};
   }
 
-  /// Cuts the sequence, never the hypothesis.
-  Result<EncodedText> encode(const Tokens& sequence, const Tokens& hypothesis) const {
+  /// Cuts the sequence to a length in all, never the hypothesis; where that leaves no room for it,
+  /// nothing is cut.
+  Result<Encoding> join(const Tokens& sequence,
+                        const Tokens& hypothesis,
+                        std::size_t max_length) const {
     EncodeOptions options = encode_options(rules_);
-    const std::size_t positions =
-        rules_.max_positions == 0 ? std::numeric_limits<std::size_t>::max() : rules_.max_positions;
-    const std::size_t own_limit = tokenizer_->model_max_length();
     Truncation truncation;
     truncation.strategy = Truncation::Strategy::only_first;
     truncation.side = tokenizer_->truncation_side();
-    truncation.max_length = std::min(own_limit, positions);
+    truncation.max_length = max_length;
     options.truncation = truncation;
     auto encoding = tokenizer_->join(sequence, hypothesis, options);
-    if (!encoding && encoding.error().code == "BAD_TRUNCATION") {
-      options.truncation.reset();
-      encoding = tokenizer_->join(sequence, hypothesis, options);
-    }
+    if (encoding || encoding.error().code != "BAD_TRUNCATION") return encoding;
+    options.truncation.reset();
+    return tokenizer_->join(sequence, hypothesis, options);
+  }
+
+  Result<EncodedText> encode(const Tokens& sequence, const Tokens& hypothesis) const {
+    const std::size_t own_limit = tokenizer_->model_max_length();
+    auto encoding = join(sequence, hypothesis, std::min(own_limit, rules_.too_many()));
+    const bool cut_by_default = encoding && !rules_.allow(encoding->ids);
+    const std::size_t limit = cut_by_default ? std::min(own_limit, rules_.longest()) : own_limit;
+    if (cut_by_default) encoding = join(sequence, hypothesis, limit);
     if (!encoding) return std::move(encoding).error();
-    const bool too_long = encoding->ids.size() > positions;
+    const bool too_long = !rules_.allow(encoding->ids);
     if (too_long || (encoding->truncated && rules_.refuse_long)) {
       return error(
           Errc::invalid_input,
           "TOO_LONG",
           fmt::format("a text and its hypothesis have more tokens than the {} that the "
                       "model takes; shorten the {}",
-                      truncation.max_length,
+                      limit,
                       too_long ? "labels" : "text, or allow cutting with truncation: true"));
     }
     EncodedText encoded;
     encoded.cut = encoding->truncated;
-    encoded.cut_by_default = encoded.cut && positions < own_limit;
+    encoded.cut_by_default = encoded.cut && cut_by_default;
     encoded.item = item_of(
         *std::move(encoding), rules_.knows_types && tokenizer_->wants_type_ids(), Wanted::head);
     return encoded;

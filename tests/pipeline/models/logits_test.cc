@@ -169,6 +169,26 @@ TEST_P(Encoder, takes_rows_as_long_as_its_positions_and_no_longer) {
   EXPECT_EQ(refused.error().code, "BAD_ROW");
 }
 
+/// RoBERTa, its kin and MPNet.
+TEST_P(Encoder, takes_more_tokens_than_positions_only_where_some_take_none) {
+  const auto model = load(GetParam(), HeadKind::none);
+  ASSERT_NE(model, nullptr);
+  const ModelFacts& facts = model->facts();
+  if (facts.max_positions > 100) GTEST_SKIP() << "no table of positions";
+  const std::vector<std::string> kin = {"roberta", "xlm-roberta", "camembert", "mpnet"};
+  const bool skips = std::find(kin.begin(), kin.end(), facts.model_type) != kin.end();
+  const std::int32_t padding = facts.unplaced.value_or(Unplaced{.id = 1}).id;
+  std::vector<std::int32_t> row(facts.max_positions, 9);
+  row.insert(row.begin() + 5, 3, padding);
+  std::vector<std::int32_t> longer = row;
+  longer.push_back(9);
+
+  EXPECT_EQ(facts.unplaced.has_value(), skips);
+  EXPECT_EQ(run(*model, {item(row, Wanted::first)}).has_value(), skips);
+  EXPECT_FALSE(run(*model, {item(longer, Wanted::first)}));
+  EXPECT_FALSE(run(*model, {item(std::vector<std::int32_t>(2049, padding), Wanted::first)}));
+}
+
 TEST_P(Encoder, says_what_it_is) {
   const Json config = read(golden() / GetParam() / "config.json");
   for (const auto& [head, kind] : kHeads) {

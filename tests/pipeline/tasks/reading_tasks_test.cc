@@ -181,6 +181,28 @@ TEST(QuestionAnswering, a_window_wider_than_the_model_is_refused) {
   EXPECT_EQ(refusal("question-answering", "{}", text.c_str(), {.max_positions = 20}), "taken");
 }
 
+/// The padding of BERT's tokenizer stands for that of RoBERTa: its id takes no position.
+TEST(QuestionAnswering, every_window_must_leave_the_model_enough_positions) {
+  std::string context;
+  for (int i = 0; i < 12; ++i) context += "[PAD] ";
+  for (int i = 0; i < 12; ++i) context += "good ";
+  const Json input = {{"question", "who"}, {"context", context}};
+  const TextRules rules{.max_positions = 12, .unplaced = Unplaced{.id = 0, .max_tokens = 100}};
+  // "who" is three tokens: six are those of the question and the special ones.
+  const auto lengths = [&](const Json& parameters) {
+    std::vector<std::size_t> lengths;
+    const auto prepared = make("question-answering", parameters, rules).task->prepare(input);
+    if (!prepared) return lengths;
+    for (const Item& item : prepared->items) lengths.push_back(item.ids.size());
+    return lengths;
+  };
+
+  // Windows of 40 would hold 18 that count; those of 12 hold 12, whatever they are.
+  EXPECT_THAT(lengths(Json::object()), testing::Each(testing::Le(12U)));
+  EXPECT_THAT(lengths({{"max_seq_len", 18}, {"doc_stride", 0}}), testing::IsEmpty());
+  EXPECT_THAT(lengths({{"max_seq_len", 24}, {"doc_stride", 0}}), testing::ElementsAre(24U, 12U));
+}
+
 TEST(ZeroShot, refuses_wrong_parameters_by_name) {
   const char* task = "zero-shot-classification";
   EXPECT_THAT(complaint(task, R"({"candidate_labels": []})"), HasSubstr("at least one label"));

@@ -81,6 +81,28 @@ TEST(TextEncoding, what_the_model_cannot_index_is_refused_when_told_so) {
   }
 }
 
+/// In RoBERTa padding takes no position; f is the padding here.
+TEST(TextEncoding, tokens_without_a_position_are_not_counted) {
+  const TextRules rules{.max_positions = 4, .unplaced = Unplaced{.id = 8, .max_tokens = 7}};
+  const auto encoded = [&](std::string_view text) {
+    return *made_from(Json::object(), rules).encoding->encode({text, std::nullopt});
+  };
+
+  EXPECT_EQ(encoded("f a b f f").item.ids, (Ids{1, 8, 3, 4, 8, 8, 2}));
+  EXPECT_FALSE(encoded("f a b f f").cut);
+  // Three letters that count; then a token in all that is one too many.
+  EXPECT_EQ(encoded("f a b c").item.ids, (Ids{1, 8, 3, 2}));
+  EXPECT_TRUE(encoded("f a b c").cut_by_default);
+  EXPECT_EQ(encoded("f a b f f f").item.ids, (Ids{1, 8, 3, 2}));
+  EXPECT_TRUE(encoded("f a b f f f").cut_by_default);
+}
+
+TEST(TextEncoding, a_length_that_was_asked_for_counts_every_token) {
+  const TextRules rules{.max_positions = 4, .unplaced = Unplaced{.id = 8, .max_tokens = 7}};
+
+  EXPECT_EQ(ids_of({{"max_length", 5}}, {"f a b f f", std::nullopt}, rules), (Ids{1, 8, 3, 4, 2}));
+}
+
 TEST(TextEncoding, a_cut_that_was_asked_for_is_no_default) {
   const Made made = made_from({{"truncation", true}, {"max_length", 4}}, {.max_positions = 40});
 
