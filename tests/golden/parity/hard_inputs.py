@@ -61,8 +61,14 @@ def around(limit):
     return repeated + [" ".join(f"the {word} was {i}," for i, word in enumerate(words))]
 
 
+def padded(limit, pad):
+    """As many words as the model takes tokens, and padding written among them, which takes no position in some models."""
+    words = ["good"] * (limit - 3)
+    return [" ".join([pad] * (count - 1) + words + [pad]) for count in (1, 2, 3, 6)] + [" ".join([pad] * (limit + 1))]
+
+
 def plain_texts(facts):
-    return TEXTS + with_specials(facts.specials) + around(facts.limit)
+    return TEXTS + with_specials(facts.specials) + padded(facts.limit, facts.pad) + around(facts.limit)
 
 
 NO_TEXTS = [None, True, 42, float("nan"), float("inf"), [None], [["a"], 5], ["a", None]]

@@ -167,12 +167,14 @@ class Oracle:
         tokenizer = self.pipe.tokenizer
         most = getattr(self.pipe.model.config, "max_position_embeddings", 0) or 512
         return Facts(specials=list(dict.fromkeys(tokenizer.all_special_tokens)) or ["[UNK]"], mask=tokenizer.mask_token,
+                     pad=tokenizer.pad_token or "[PAD]",
                      limit=int(min(tokenizer.model_max_length, most, 1024)))
 
 
 class Facts(NamedTuple):
     specials: list
     mask: str
+    pad: str
     limit: int
 
 

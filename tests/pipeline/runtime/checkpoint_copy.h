@@ -47,10 +47,13 @@ class CheckpointCopy {
 
   const std::filesystem::path& path() const { return path_; }
 
-  void set_config(const std::string& key, const Json& value) const {
-    Json config = Json::parse(bytes_of(path_ / "config.json"));
+  /// file: which of the JSON files of the folder.
+  void set_config(const std::string& key,
+                  const Json& value,
+                  const std::string& file = "config.json") const {
+    Json config = Json::parse(bytes_of(path_ / file));
     config[key] = value;
-    std::ofstream(path_ / "config.json") << config.dump();
+    std::ofstream(path_ / file) << config.dump();
   }
 
   /// Gives a tensor another name of the same length.
