@@ -10,9 +10,9 @@ an environment). MILLRACE_MINILM names the MiniLM folder, as the env file of dep
 made only where sentence-transformers is installed, too.
 
 The tests never run this: they read the committed files. A run changes files, and some need not come out the same: the
-trainer of Unigram gives other pieces in each run, so that unigram.json, sentencepiece_tasks.json and the checkpoints with
-such a tokenizer are others afterwards, each file true to its own tokenizers. Torch on another processor moves the last
-digits of numbers. Commit what belongs together, and let the tests say that it fits.
+trainer of Unigram gives other pieces in each run, so that unigram.json, sentencepiece_tasks.json, more_heads.json and the
+checkpoints with such a tokenizer are others afterwards, each file true to its own tokenizers. Torch on another processor
+moves the last digits of numbers. Commit what belongs together, and let the tests say that it fits.
 """
 import argparse
 import importlib.util
@@ -44,6 +44,8 @@ SCRIPTS = [
     Script("make_sentencepiece_tasks_golden"),
     Script("make_model_golden"),
     Script("make_bart_golden"),
+    Script("make_more_heads_golden"),
+    Script("make_unplaced_golden"),
     Script("make_tokenizer_golden", (MINILM,), "wordpiece.json", ("MILLRACE_MINILM",)),
     Script("make_bpe_golden", output="byte_level.json"),
     Script("make_unigram_golden", output="unigram.json"),
