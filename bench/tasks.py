@@ -141,12 +141,12 @@ def main():
     with tempfile.TemporaryDirectory() as base:
         folder = os.path.join(base, "ner")
         checkpoint(folder, BertForTokenClassification, vocabulary, 1, NER)
-        measure(program, "token-classification", folder, [text(draw, words, 20) for _ in range(96)],
+        measure(program, "token-classification", folder, [text(draw, words, 20) for _ in range(192)],
                 {"aggregation_strategy": "simple"},
                 lambda pipe, records, size: pipe(records, batch_size=size, aggregation_strategy="simple"), rounds)
         folder = os.path.join(base, "qa")
         checkpoint(folder, BertForQuestionAnswering, vocabulary, 2)
-        asked = [{"question": text(draw, words, 8), "context": text(draw, words, 110)} for _ in range(32)]
+        asked = [{"question": text(draw, words, 8), "context": text(draw, words, 110)} for _ in range(64)]
         measure(program, "question-answering", folder, asked, {},
                 lambda pipe, records, size: pipe(records, batch_size=size), rounds)
         folder = os.path.join(base, "nli")
