@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t kTileRows = 4;
 constexpr int kLanes = 8;
 constexpr int kVectors = kPanelWidth / kLanes;
+constexpr int kSteps = 4;  // of the depth, between two looks at where it ends
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kLinesOfTwoSteps = 2 * kPanelWidth * 4 / kLineBytes;  // of a panel
 
@@ -76,21 +77,46 @@ struct Tile {
   std::int64_t next_lines;
 };
 
-/// Adds one step of the depth: one value of each row times one row of the panel.
-template <int kRows>
-inline void step(__m256 (&sum)[kRows][kVectors],
-                 const float* x,
-                 std::int64_t stride,
-                 const float* panel) {
-  __m256 column[kVectors];
+// The instructions of the innermost loop are named one by one: left alone, compilers fold a load
+// into each product that uses it, reading a column once a row, and then the loop waits for its
+// loads. Volatile, so that they stay in this order, which needs the sixteen registers and no more.
+
+inline __m256 load(const float* from) {
+  __m256 value;
+  asm volatile("vmovaps %1, %0" : "=x"(value) : "m"(*reinterpret_cast<const __m256*>(from)));
+  return value;
+}
+
+inline __m256 broadcast(const float* from) {
+  __m256 value;
+  asm volatile("vbroadcastss %1, %0" : "=x"(value) : "m"(*from));
+  return value;
+}
+
+inline void add_product(__m256& sum, __m256 a, __m256 b) {
+  asm volatile("vfmadd231ps %1, %2, %0" : "+x"(sum) : "x"(a), "x"(b));
+}
+
+/// Adds some steps of the depth: of each, one value of each row times one row of the panel.
+template <int kSteps, int kRows>
+inline void add_steps(__m256 (&sum)[kRows][kVectors],
+                      const float* (&rows)[kRows],
+                      const float*& panel) {
   MILLRACE_UNROLL
-  for (int v = 0; v < kVectors; ++v) column[v] = _mm256_load_ps(panel + kLanes * v);
-  MILLRACE_UNROLL
-  for (int r = 0; r < kRows; ++r) {
-    const __m256 value = _mm256_broadcast_ss(x + r * stride);
+  for (int k = 0; k < kSteps; ++k) {
+    __m256 column[kVectors];
     MILLRACE_UNROLL
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = _mm256_fmadd_ps(value, column[v], sum[r][v]);
+    for (int v = 0; v < kVectors; ++v) column[v] = load(panel + kPanelWidth * k + kLanes * v);
+    MILLRACE_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      const __m256 value = broadcast(rows[r] + k);
+      MILLRACE_UNROLL
+      for (int v = 0; v < kVectors; ++v) add_product(sum[r][v], column[v], value);
+    }
   }
+  MILLRACE_UNROLL
+  for (int r = 0; r < kRows; ++r) rows[r] += kSteps;
+  panel += kPanelWidth * kSteps;
 }
 
 template <int kRows, Epilogue kEpilogue>
@@ -102,16 +128,22 @@ void multiply(const Tile& tile) {
     MILLRACE_UNROLL
     for (int r = 0; r < kRows; ++r) sum[r][v] = bias;
   }
-  const std::int64_t depth = tile.depth;
-  const std::int64_t lines = tile.next_lines < depth ? tile.next_lines : depth;
-  const float* const x = tile.x;
+  const float* rows[kRows];
+  MILLRACE_UNROLL
+  for (int r = 0; r < kRows; ++r) rows[r] = tile.x + r * tile.depth;
   const float* panel = tile.panel;
-  std::int64_t k = 0;
-  for (; k < lines; ++k, panel += kPanelWidth) {
-    _mm_prefetch(tile.next + kLineBytes * k, _MM_HINT_T0);
-    step<kRows>(sum, x + k, depth, panel);
+  const float* const end = tile.x + tile.depth;
+  const float* const whole = end - tile.depth % kSteps;
+  const char* next = tile.next;
+  const char* const next_end = tile.next + kLineBytes * tile.next_lines;
+  while (rows[0] < whole && next < next_end) {
+    MILLRACE_UNROLL
+    for (int line = 0; line < kSteps; ++line) _mm_prefetch(next + kLineBytes * line, _MM_HINT_T0);
+    next += kLineBytes * kSteps;
+    add_steps<kSteps>(sum, rows, panel);
   }
-  for (; k < depth; ++k, panel += kPanelWidth) step<kRows>(sum, x + k, depth, panel);
+  while (rows[0] < whole) add_steps<kSteps>(sum, rows, panel);
+  while (rows[0] < end) add_steps<1>(sum, rows, panel);
   MILLRACE_UNROLL
   for (int r = 0; r < kRows; ++r) {
     MILLRACE_UNROLL
