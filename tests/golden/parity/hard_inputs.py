@@ -64,11 +64,16 @@ def around(limit):
 def padded(limit, pad):
     """As many words as the model takes tokens, and padding written among them, which takes no position in some models."""
     words = ["good"] * (limit - 3)
-    return [" ".join([pad] * (count - 1) + words + [pad]) for count in (1, 2, 3, 6)] + [" ".join([pad] * (limit + 1))]
+    return [" ".join([pad] * (count - 1) + words + [pad]) for count in (1, 2, 3, 6)]
+
+
+def nothing_but_padding(limit, pad):
+    return " ".join([pad] * (limit + 1))
 
 
 def plain_texts(facts):
-    return TEXTS + with_specials(facts.specials) + padded(facts.limit, facts.pad) + around(facts.limit)
+    padding = padded(facts.limit, facts.pad) + [nothing_but_padding(facts.limit, facts.pad)]
+    return TEXTS + with_specials(facts.specials) + padding + around(facts.limit)
 
 
 NO_TEXTS = [None, True, 42, float("nan"), float("inf"), [None], [["a"], 5], ["a", None]]
@@ -96,7 +101,9 @@ def asked(facts):
     """Every text as a context, a few as questions, and all forms."""
     texts = plain_texts(facts)
     long, context = texts[-1], "The screen broke after two days in Zu\u0308rich, and then the battery."
-    contexts = [{"question": "what broke?", "context": text} for text in texts]
+    # Of a context whose tokens share one embedding and one position, all spans score the same: which is best is left to the last bit.
+    undecided = nothing_but_padding(facts.limit, facts.pad)
+    contexts = [{"question": "what broke?", "context": text} for text in texts if text != undecided]
     questions = [{"question": text, "context": context} for text in texts[:4] + texts[11:24:4] + texts[30:56:3] + texts[-9:]]
     pairs = [{"question": "what?", "context": "x"},
              {"question": "how fast", "context": "fast Fast FAST slow fast slow FAST fa\u0301st"},
