@@ -28,6 +28,7 @@ class PackedLinear final : public Linear {
   }
 
   at::Tensor run(const at::Tensor& x) const override {
+    check(x.dim() == 2 && x.size(1) == matrix_.depth(), "the rows are as deep as the weights");
     const at::Tensor rows = x.contiguous();
     at::Tensor y = at::empty({rows.size(0), matrix_.width()}, rows.options());
     gemm_f32_avx2({.x = rows.const_data_ptr<float>(),

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Makes tokenization.json: what the tokenizers of the tiny checkpoints say of texts, pairs, words and lists.
+"""Makes tokenization.json, what the tokenizers of the tiny checkpoints say of texts, pairs, words and lists, and
+tokenization_word_pairs.json, the same of pairs that are cut into words.
 
     pip install "transformers>=4.57,<4.58"
     python make_tokenization_golden.py     (after make_task_golden.py and make_reading_golden.py)
 
 A case is one call of the tokenizer for each input, with everything asked for that a BatchEncoding of transformers knows; the order of
 the keys, `word_ids`, `tokens` and `decoded` are ours. A list of texts is one call, too, for the padding; its result is cut up by text.
-The file is committed: tests never run this.
+The files are committed: tests never run this.
 """
 
 import os
@@ -83,8 +84,7 @@ def check_against_call(tokenizer, text, parameters):
             assert direct[key] == around[key], (text, parameters, key)
 
 
-def main():
-    transformers.logging.set_verbosity_error()
+def texts_and_pairs():
     cases = []
     for model in MODELS:
         tokenizer = AutoTokenizer.from_pretrained(folder(model))
@@ -95,6 +95,11 @@ def main():
                 check_against_call(tokenizer, text, parameters)
             cases.append({"model": model, "parameters": parameters, "inputs": inputs,
                           "outputs": [answer(tokenizer, one, parameters) for one in inputs]})
+    return cases
+
+
+def word_pairs():
+    cases = []
     for model in WORD_MODELS:
         tokenizer = AutoTokenizer.from_pretrained(folder(model))
         for further, inputs in WORD_CALLS if model in EVERY_WORD_CALL else WORD_CALLS[:2]:
@@ -104,7 +109,13 @@ def main():
                     check_against_call(tokenizer, one, parameters)
             cases.append({"model": model, "parameters": parameters, "inputs": inputs,
                           "outputs": [answer(tokenizer, one, parameters) for one in inputs]})
-    write("tokenization.json", cases, f"transformers {transformers.__version__}", os.path.basename(__file__))
+    return cases
+
+
+def main():
+    transformers.logging.set_verbosity_error()
+    for name, cases in (("tokenization.json", texts_and_pairs()), ("tokenization_word_pairs.json", word_pairs())):
+        write(name, cases, f"transformers {transformers.__version__}", os.path.basename(__file__))
 
 
 if __name__ == "__main__":

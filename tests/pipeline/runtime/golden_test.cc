@@ -139,6 +139,7 @@ TEST(Golden, tokenizers_of_sentencepiece_give_what_transformers_gives) {
 
 TEST(Golden, tokenization_gives_what_the_tokenizers_of_transformers_give) {
   compare_all("tokenization", "tokenization.json");
+  compare_all("tokenization", "tokenization_word_pairs.json");
 }
 
 TEST(Golden, further_heads_give_what_transformers_gives) { compare_all("", "more_heads.json"); }
